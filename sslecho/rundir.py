@@ -1,0 +1,204 @@
+"""A command's output folder: identity, provenance, atomic writes, resume.
+
+    DIR/run.json        command, identity, provenance, state (running | done)
+    DIR/settings.toml   the resolved settings
+    DIR/result.json     the JSON that the command prints, written last
+    DIR/log.jsonl       one JSON object a line, for commands that log
+
+A file is written whole under another name and then renamed: a reader sees the old file or the new one.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from sslecho import __version__
+from sslecho.errors import InputError, SslechoError
+
+PACKAGES = ("torch", "timm", "lightly", "numpy", "scikit-learn", "faiss-cpu", "faiss-gpu", "pydicom", "av", "pillow")
+
+
+class RunDir:
+    """The folder that one command writes; make it with `open`."""
+
+    def __init__(self, path: Path, state: str):
+        self.path = path
+        self._state = state
+
+    @classmethod
+    def open(
+        cls, path: Path | str, *, command: str, identity: Mapping[str, Any], settings: str, overwrite: bool
+    ) -> "RunDir":
+        """Start a run, or find the one that stands there.
+
+        Args:
+            path: the folder that `--out` names; made where it is missing.
+            command: the command's name.
+            identity: what decides the result: settings and hashes of inputs, JSON-ready.
+            settings: the resolved settings as TOML, saved beside the result.
+            overwrite: remove an earlier run in that folder first.
+
+        Raises:
+            InputError: the folder holds something else, or a run with another identity; both values are named.
+        """
+        path = Path(path)
+        # Through JSON, so that a tuple equals the list that was read back.
+        wanted = json.loads(json.dumps({"command": command, "identity": identity}))
+        found = _read_run(path)
+        if found is None and path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise InputError(
+                f"--out {path} is not empty and holds no sslecho run, so it is left alone; name a new folder"
+            )
+        if found is not None and overwrite:
+            shutil.rmtree(path)
+            found = None
+        if found is not None:
+            _refuse_another_identity(path, found, wanted)
+            return cls(path, found["state"])
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"--out {path} can't be made ({error.strerror}); name a folder you may write to") from None
+        write_text(path / "settings.toml", settings)
+        write_json(path / "run.json", {**wanted, "provenance": provenance(), "state": "running"})
+        return cls(path, "running")
+
+    @property
+    def done(self) -> bool:
+        """Whether an earlier run finished; `result` then has what it printed."""
+        return self._state == "done"
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The JSON that the finished command prints."""
+        return read_json(self.path / "result.json")
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Write the result, then mark the run done, in this order: a run is done only when all is there."""
+        write_json(self.path / "result.json", result)
+        write_json(self.path / "run.json", {**read_json(self.path / "run.json"), "state": "done"})
+        self._state = "done"
+
+    def log(self, **fields: Any) -> None:
+        """Append one line to log.jsonl."""
+        with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(fields) + "\n")
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file whole: a reader sees the old content or the new one, also after a power cut.
+
+    Raises:
+        SslechoError: the disk is full; the old file is untouched.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise disk_error(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def disk_error(path: Path, error: OSError) -> SslechoError:
+    """The error to raise when writing failed: what is free, and that the same command goes on."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return SslechoError(
+            f"{path} could not be written ({error.strerror}); the same command goes on once that is mended"
+        )
+    free_mb = shutil.disk_usage(path.parent).free / 1e6
+    return SslechoError(
+        f"no space left to write {path}: {free_mb:.0f} MB are free; "
+        "make room and run the same command again, it goes on from here"
+    )
+
+
+def write_text(path: Path, content: str) -> None:
+    write_atomic(path, content.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    write_atomic(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def provenance() -> dict[str, Any]:
+    """What made a result: versions and the commit. No user, host or path, which could name a person or a site."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "sslecho": __version__,
+        "commit": commit(),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "packages": versions,
+    }
+
+
+def commit() -> str | None:
+    """The commit of the checkout that sslecho runs from; "+" behind it where files differ; None outside a checkout."""
+    folder = Path(__file__).parents[1]
+    if not (folder / ".git").exists():
+        return None
+    try:
+        head = _git(folder, "rev-parse", "--short=12", "HEAD")
+        return head + ("+" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def _read_run(path: Path) -> dict[str, Any] | None:
+    try:
+        return read_json(path / "run.json")
+    except (OSError, json.JSONDecodeError):
+        return None
+
+
+def _refuse_another_identity(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    cure = "repeat the earlier settings, name another --out, or say --overwrite to start anew"
+    if found["command"] != wanted["command"]:
+        raise InputError(f"--out {path} holds the result of `sslecho {found['command']}`; {cure}")
+    old, new = found["identity"], wanted["identity"]
+    changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    if changed:
+        both = "; ".join(f"{key} was {old.get(key)!r} and is now {new.get(key)!r}" for key in changed)
+        raise InputError(f"--out {path} holds a run with other settings: {both}; {cure}")
+
+
+def warn(message: str) -> None:
+    """A line on stderr that the user should read."""
+    print(f"warning: {message}", file=sys.stderr, flush=True)
