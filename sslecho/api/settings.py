@@ -1,0 +1,136 @@
+"""The settings of every command: one frozen class each, read by the command line, TOML files and notebooks alike.
+
+Nothing heavy is imported here: `sslecho --help` reads this file.
+"""
+
+from dataclasses import dataclass
+
+from sslecho.config import option
+from sslecho.objectives import OBJECTIVES
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a command may use of the machine; it never decides the result."""
+
+    workers: int = option(0, "Processes to work with; 0 takes one a core.", minimum=0, decides=False)
+
+
+@dataclass(frozen=True)
+class PhantomSettings(Machine):
+    """Simulated ultrasound."""
+
+    kind: str = option("echo", "What is simulated.", choices=("echo", "fetal"))
+    patients: int = option(24, "How many patients.", minimum=1)
+    clips_per_view: int = option(1, "Repeats of a view in one patient, at most.", minimum=1, maximum=4)
+    frames: int = option(16, "Frames a clip (stills have one).", minimum=1)
+    format: str = option("png", "How the files are written.", choices=("dicom", "video", "png"))
+    size: int = option(256, "Side of the pictures, in pixels.", minimum=64, maximum=1024)
+    overlays: bool = option(True, "Burn fake names and dates in, outside the sector.")
+    seed: int = option(0, "Decides every random number.", minimum=0)
+
+
+@dataclass(frozen=True)
+class IngestSettings(Machine):
+    """Files to a store."""
+
+    labels: str | None = option(None, "CSV with path or clip_id, then label, patient, clip, frame, grade, split …")
+    labels_from: str | None = option(None, "Take each file's label from the name of its folder.", choices=("folder",))
+    patient_from: str | None = option(
+        None, "Where patients come from: column:NAME, folder, regex:…, dicom, clip, or unknown."
+    )
+    unit: str = option("patient", "What counts as independent.", choices=("patient", "sweep", "clip"))
+    sector: str = option("mask", "Blank what lies outside the sector, or leave it.", choices=("mask", "off"))
+    keep: tuple[str, ...] = option((), "Further columns of the labels to keep: device,site,…")
+    size: int = option(256, "Side of the stored frames, in pixels; letterboxed, never warped.", minimum=16, maximum=2048)
+    every: int = option(1, "Keep every n-th frame of a clip.", minimum=1)
+    max_frames: int | None = option(None, "Keep at most so many frames a clip, evenly spread.", minimum=1)
+    scheduler: str | None = option(None, "A Dask scheduler to work on, tcp://HOST:PORT.", decides=False)
+    dry_run: bool = option(False, "Say what would be done, write nothing.", decides=False)
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """Train, val and test by patient."""
+
+    test: float = option(0.2, "Share of clips in the test split.", minimum=0.0, maximum=0.9)
+    val: float = option(0.1, "Share of clips in the validation split.", minimum=0.0, maximum=0.9)
+    by: str = option("patient", "Keep together: patient; or clip, where no patient is known.", choices=("patient", "clip"))
+    stratify: bool = option(True, "Balance the labels over the splits.")
+    seed: int = option(0, "Decides who goes where.", minimum=0)
+
+
+@dataclass(frozen=True)
+class PretrainSettings(Machine):
+    """A store to an encoder."""
+
+    method: str = option("simclr", "The objective.", choices=OBJECTIVES)
+    backbone: str = option("resnet18", "A timm architecture.")
+    epochs: int = option(100, "Passes over the frames.", minimum=1)
+    batch_size: int = option(128, "Frames a step, over all processes.", minimum=2)
+    image_size: int = option(128, "Side of the pictures that the encoder sees, in pixels.", minimum=16, maximum=1024)
+    policy: str = option("echo", "Augmentations that leave the label alone.", choices=("echo", "fetal", "lung", "none"))
+    min_area: float | None = option(None, "Smallest crop as a share of the picture.", minimum=0.05, maximum=1.0)
+    positives: str = option(
+        "frame", "The second view is of the same frame, or of another one of its clip or patient.",
+        choices=("frame", "clip", "patient"),
+    )
+    temperature: float = option(0.1, "Of the contrastive loss.", minimum=1e-3)
+    optimizer: str = option("adamw", "How to descend.", choices=("adamw", "sgd"))
+    lr: float = option(1e-3, "Peak learning rate.", minimum=1e-8)
+    weight_decay: float = option(1e-4, "Of weight matrices; biases and norms are left alone.", minimum=0.0)
+    warmup_epochs: float = option(5.0, "Epochs in which the learning rate rises.", minimum=0.0)
+    precision: str = option("auto", "Arithmetic: bf16 where the hardware has it.", choices=("auto", "32", "bf16", "16"))
+    all: bool = option(False, "Train on the test split too; recorded beside the encoder.")
+    device: str = option("auto", "Where to train.", choices=("auto", "cpu", "cuda"), decides=False)
+    devices: int = option(1, "GPUs or processes on this machine.", minimum=1)
+    nodes: int = option(1, "Machines, each started by torchrun.", minimum=1)
+    seed: int = option(0, "Decides every random number.", minimum=0)
+
+
+@dataclass(frozen=True)
+class EmbedSettings(Machine):
+    """A store and an encoder to embeddings."""
+
+    encoder: str = option("random", "A pretraining run; or a baseline that learned nothing: random, pixels.")
+    batch_size: int = option(256, "Frames at a time.", minimum=1, decides=False)
+    device: str = option("auto", "Where to compute.", choices=("auto", "cpu", "cuda"), decides=False)
+    seed: int = option(0, "Of the random encoder.", minimum=0)
+
+
+@dataclass(frozen=True)
+class ClusterSettings(Machine):
+    """Embeddings to clusters and their scores."""
+
+    method: str = option("kmeans", "How to cluster.", choices=("kmeans",))
+    k: tuple[int, ...] = option((5, 10, 20), "Numbers of clusters.", minimum=2)
+    purity: bool = option(False, "Score against labels; they are used only here, never while clustering.")
+    level: str = option("clip", "What is clustered: a clip is the mean of its frames.", choices=("clip", "frame"))
+    labels: str | None = option(None, "CSV with clip_id and label, in place of the store's labels.")
+    label_column: str = option("label", "The column that holds the label.")
+    store: str | None = option(None, "The store; by default the one that the embeddings record.", decides=False)
+    encoder: str | None = option(None, "The encoder's run; by default the one that the embeddings record.", decides=False)
+    baseline: tuple[str, ...] = option((), "Further encoders to compare with, NAME=RUN.")
+    seed: int = option(0, "Decides every random number.", minimum=0)
+
+
+@dataclass(frozen=True)
+class VisualizeSettings:
+    """Embeddings to a map."""
+
+    color: str = option("label", "Color by label, patient, split or another column of the store's clips.")
+    level: str = option("clip", "A point is a clip or a frame.", choices=("clip", "frame"))
+    labels: str | None = option(None, "CSV with clip_id and label, in place of the store's labels.")
+    label_column: str = option("label", "The column that holds the label.")
+    neighbors: int = option(15, "Neighbors that UMAP keeps together.", minimum=2, maximum=200)
+    seed: int = option(0, "Decides the map.", minimum=0)
+
+
+@dataclass(frozen=True)
+class DemoSettings(Machine):
+    """Everything once, from the phantom to a report page."""
+
+    kind: str = option("echo", "What is simulated.", choices=("echo", "fetal"))
+    patients: int = option(40, "How many patients are simulated.", minimum=8)
+    epochs: int = option(12, "Epochs of pretraining.", minimum=1)
+    seed: int = option(0, "Decides every random number.", minimum=0)

@@ -1,0 +1,1 @@
+"""Store + Encoder -> Embeddings, and the index over them."""

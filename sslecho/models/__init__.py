@@ -1,0 +1,1 @@
+"""Encoders and heads, and how they are saved and loaded."""

@@ -1,0 +1,175 @@
+"""The Encoder noun: a timm network with one input channel, its preprocessing, one save and one load.
+
+    encoder/model.safetensors   the weights
+    encoder/config.json         timm's schema, with the preprocessing in `pretrained_cfg` and ours under `sslecho`
+
+`timm.create_model("local-dir:encoder", pretrained=True)` loads the same network without sslecho.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, UInt8
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sslecho.errors import InputError, NounError
+from sslecho.models.torchvision_ops import mend_torchvision
+from sslecho.registry import did_you_mean
+from sslecho.rundir import write_atomic, write_json
+
+SCHEMA, VERSION = "sslecho.encoder", 1
+
+
+class Encoder(nn.Module):
+    """Gray uint8 frames in, one vector a frame out, taken before any projection head.
+
+    Args:
+        backbone: a timm architecture ("resnet18", "vit_tiny_patch16_224").
+        image_size: side of the square that frames are resized to, in pixels.
+        mean, std: of gray levels scaled to [0, 1], measured on the training frames.
+        provenance: what made the weights (settings, seed, hashes); saved with them.
+    """
+
+    def __init__(
+        self, backbone: str, *, image_size: int, mean: float, std: float, provenance: Mapping[str, Any] | None = None
+    ):
+        super().__init__()
+        self.backbone, self.image_size = backbone, image_size
+        self.mean, self.std = mean, std
+        self.provenance = dict(provenance or {})
+        self.net = create_backbone(backbone, image_size=image_size)
+
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        return int(self.net.num_features)
+
+    def forward(self, x: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n d"]:
+        """Embed frames whose gray levels are scaled to [0, 1] and whose size is `image_size`."""
+        return self.net((x - self.mean) / self.std)
+
+    @torch.inference_mode()
+    def encode(self, frames: UInt8[Tensor, "n h w"]) -> Float[Tensor, "n d"]:
+        """Embed stored frames; call in eval mode, or batch norm mixes the frames of a batch."""
+        return self(resize(frames, self.image_size)).float()
+
+    def hash(self) -> str:
+        """SHA-256 over the weights and what must be known to use them."""
+        digest = hashlib.sha256(json.dumps([self.backbone, self.image_size, self.mean, self.std]).encode())
+        for name, value in sorted(self.net.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write the noun; the folder is complete once config.json stands in it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: value.detach().cpu().contiguous() for name, value in self.net.state_dict().items()}
+        write_atomic(folder / "model.safetensors", save(weights))
+        side = self.image_size
+        write_json(
+            folder / "config.json",
+            {
+                "architecture": self.backbone,
+                "num_classes": 0,
+                "num_features": self.dim,
+                "model_args": _model_args(self.backbone, side),
+                "pretrained_cfg": {
+                    "tag": "sslecho",
+                    "num_classes": 0,
+                    "input_size": [1, side, side],
+                    "interpolation": "bilinear",
+                    "crop_pct": 1.0,
+                    "mean": [self.mean],
+                    "std": [self.std],
+                    "first_conv": self.net.default_cfg.get("first_conv"),
+                    "classifier": self.net.default_cfg.get("classifier"),
+                },
+                "sslecho": {
+                    "schema": SCHEMA,
+                    "version": VERSION,
+                    "letterbox": True,
+                    "hash": self.hash(),
+                    "provenance": self.provenance,
+                },
+            },
+        )
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "Encoder":
+        """Read the noun from its folder or from the run that holds it, in eval mode.
+
+        Raises:
+            NounError: no encoder there, another version, or weights that don't fit their hash.
+        """
+        folder = Path(folder)
+        if (folder / "encoder").is_dir():
+            folder = folder / "encoder"
+        try:
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        except (OSError, json.JSONDecodeError):
+            raise NounError(
+                f"{folder} holds no encoder (no readable config.json); name the folder that `sslecho pretrain` wrote"
+            ) from None
+        ours, preprocessing = config.get("sslecho", {}), config.get("pretrained_cfg", {})
+        if ours.get("version") != VERSION:
+            raise NounError(
+                f"{folder} is an encoder of version {ours.get('version')!r}, this sslecho reads version {VERSION}; "
+                "pretrain again or install the sslecho that wrote it"
+            )
+        encoder = cls(
+            config["architecture"],
+            image_size=preprocessing["input_size"][-1],
+            mean=preprocessing["mean"][0],
+            std=preprocessing["std"][0],
+            provenance=ours.get("provenance"),
+        )
+        try:
+            encoder.net.load_state_dict(load_file(folder / "model.safetensors"))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise NounError(
+                f"{folder / 'model.safetensors'} can't be read ({str(error).splitlines()[0]}); pretrain again"
+            ) from None
+        if encoder.hash() != ours.get("hash"):
+            raise NounError(f"{folder / 'model.safetensors'} is not what config.json describes (hash); pretrain again")
+        return encoder.eval()
+
+
+def create_backbone(name: str, *, image_size: int) -> nn.Module:
+    """A timm network with random weights, one input channel and no classifier.
+
+    Raises:
+        InputError: timm has no such architecture.
+    """
+    mend_torchvision()
+    import timm
+
+    if name not in timm.list_models():
+        raise InputError(
+            f"--backbone {name!r} is no timm architecture{did_you_mean(name, timm.list_models())}; "
+            "`timm.list_models()` has them all"
+        )
+    return timm.create_model(name, num_classes=0, pretrained=False, **_model_args(name, image_size))
+
+
+def _model_args(name: str, image_size: int) -> dict[str, Any]:
+    """What timm needs to build the network; only networks with a position for each patch take an image size."""
+    import timm
+
+    fixed = timm.get_pretrained_cfg_value(name, "fixed_input_size")
+    return {"in_chans": 1, **({"img_size": image_size} if fixed else {})}
+
+
+def resize(frames: UInt8[Tensor, "n h w"], side: int) -> Float[Tensor, "n 1 s s"]:
+    """Stored frames scaled to [0, 1] and to a square of `side` pixels, low-pass filtered where they shrink."""
+    x = frames.unsqueeze(1).float() / 255
+    if x.shape[-2:] == (side, side):
+        return x
+    return F.interpolate(x, size=(side, side), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
