@@ -1,0 +1,1 @@
+"""Files -> Store: readers, ingest, splits, and the store itself."""

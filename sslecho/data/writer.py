@@ -1,0 +1,294 @@
+"""StoreWriter: frames in, clip by clip; a store out, whole or not at all.
+
+Pixels go straight to their shard, what is known of each clip to a journal. So a run that is killed goes on from
+the journal, and its store is the same, byte for byte, as that of a run that was not. Only `commit` writes the
+manifest, and without a manifest there is no store. Memory does not grow with the number of frames.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import UInt8
+
+from sslecho.data.journal import Journal
+from sslecho.data.schema import FRAMES, QUARANTINE, SCHEMA, VERSION, clips_schema
+from sslecho.data.shards import ShardWriter
+from sslecho.data.store import Store, hash_of_frames, write_table
+from sslecho.errors import InputError
+from sslecho.rundir import disk_error, provenance, write_json
+
+BYTES_PER_SHARD = 2**27
+SECONDS_BETWEEN_CHECKPOINTS = 2.0
+ROWS_PER_PART = 65536  # of a table, in memory at once
+UNITS = ("patient", "sweep", "clip", "unknown")
+
+
+class StoreWriter:
+    """Writes one store; opening it again after an interruption goes on where it stopped.
+
+    Args:
+        path: the store's folder, made where it is missing.
+        frame_shape: height and width of every frame, in pixels.
+        settings: what decides the result, JSON-ready; a run goes on only under the same settings.
+        unit: what intervals will resample: "patient", "sweep", "clip" or "unknown".
+        kept: names of further text columns of the clips' table.
+        overwrite: replace the store that stands there; it stays readable until `commit`.
+        shard_frames: frames a shard; by default as many as fill 128 MiB.
+
+    Attributes:
+        done: source ids that are finished, accepted or quarantined, in order; after an interruption those
+            of the earlier run.
+
+    Raises:
+        InputError: a store stands there already, another process writes it, or the unfinished run that stands
+            there had other settings (both values are named).
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        frame_shape: tuple[int, int],
+        *,
+        settings: Mapping[str, Any] | None = None,
+        unit: str = "patient",
+        kept: Sequence[str] = (),
+        overwrite: bool = False,
+        shard_frames: int | None = None,
+    ):
+        if unit not in UNITS:
+            raise ValueError(f"unit {unit!r} must be one of {UNITS}")
+        self.path = Path(path)
+        self.done: list[str] = []
+        self.n_clips = 0
+        self._frame_shape = frame_shape
+        self._unit = unit
+        self._columns = clips_schema(kept)
+        self._settings = dict(settings or {})
+        self._clip_ids: set[str] = set()
+        self._closed = False
+        capacity = shard_frames or max(1, BYTES_PER_SHARD // (frame_shape[0] * frame_shape[1]))
+        header = {
+            "version": VERSION,
+            "frame_shape": frame_shape,
+            "unit": unit,
+            "kept": list(kept),
+            "shard_frames": capacity,
+            "settings": self._settings,
+        }
+        self._journal = Journal(self.path, header, standing=_generation(self.path), overwrite=overwrite)
+        try:
+            (self.path / "shards").mkdir(exist_ok=True)
+            n_frames = sum(self._take_over(entry) for entry in self._journal.entries())
+            self._shards = ShardWriter(
+                self.path, frame_shape, capacity=capacity, generation=self._journal.generation, n_frames=n_frames
+            )
+        except OSError as error:
+            self._journal.close()
+            raise disk_error(self.path, error) from error
+        self._last_checkpoint = time.monotonic()
+
+    @property
+    def n_frames(self) -> int:
+        return self._shards.n_frames
+
+    def add_clip(
+        self,
+        frames: Iterable[UInt8[np.ndarray, "h w"]],
+        clip: Mapping[str, Any],
+        frame_rows: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Append one clip.
+
+        Args:
+            frames: the frames in order: an array [n, H, W], or anything that yields [H, W].
+            clip: columns of the clips' table; `clip_id` is required. `n_frames` and `first_frame` are filled
+                in here, and so is `unit_id` where it is absent.
+            frame_rows: columns of the frames' table: a list with one value a frame, or one value for all.
+                `frame_index` counts from 0 where it is absent.
+
+        Raises:
+            ValueError: a frame of another shape, no frame, an unknown column, a clip_id that was used before,
+                a list of another length than there are frames. Nothing of the clip is kept.
+            SslechoError: the disk is full.
+        """
+        self._refuse(clip, frame_rows or {})
+        first_frame = self.n_frames
+        try:
+            for frame in frames:
+                self._shards.append(frame)
+            n_frames = self.n_frames - first_frame
+            columns = _frame_columns(frame_rows or {}, n_frames)
+        except BaseException:
+            self._shards.rewind(first_frame)
+            raise
+        row = {**clip, "n_frames": n_frames, "first_frame": first_frame}
+        if row.get("unit_id") is None:
+            row["unit_id"] = row.get("patient_id") if self._unit == "patient" else row["clip_id"]
+        entry = {"clip": row, "frames": columns}
+        self._take_over(entry)
+        self._note(entry)
+
+    def add_quarantine(self, source_id: str, reason: str) -> None:
+        """Note a source that was left out, and why; the reason must not name the file."""
+        entry = {"quarantine": {"source_id": source_id, "reason": reason}}
+        self._take_over(entry)
+        self._note(entry)
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """All that is noted so far, in order: {"clip", "frames"} or {"quarantine"}."""
+        self.checkpoint()
+        yield from self._journal.entries()
+
+    def checkpoint(self) -> None:
+        """Make all that was added so far outlive a power cut.
+
+        Raises:
+            SslechoError: the disk is full.
+        """
+        self._last_checkpoint = time.monotonic()
+        try:
+            self._shards.sync()
+        except OSError as error:
+            raise disk_error(self.path, error) from error
+        self._journal.sync()
+        self._shards.checksum_full()
+
+    def commit(self) -> Store:
+        """Write the tables and the manifest and return the store; what it replaces is removed.
+
+        Raises:
+            InputError: no clip was added.
+            SslechoError: the disk is full; the same run goes on from here.
+        """
+        self.checkpoint()
+        if not self.n_frames:
+            raise InputError(f"no clip was accepted, so {self.path} would be empty")
+        try:
+            shards = self._shards.finish()
+        except OSError as error:
+            raise disk_error(self.path, error) from error
+        manifest = {
+            "schema": SCHEMA,
+            "version": VERSION,
+            "generation": self._journal.generation,
+            "frame_shape": list(self._frame_shape),
+            "n_frames": self.n_frames,
+            "n_clips": self.n_clips,
+            "unit": self._unit,
+            "shards": shards,
+            "tables": {
+                "clips": write_table(self.path, "clips", self._columns, self._parts(self._columns, _clip_rows)),
+                "frames": write_table(self.path, "frames", FRAMES, self._parts(FRAMES, _frame_rows)),
+                "quarantine": write_table(self.path, "quarantine", QUARANTINE, self._parts(QUARANTINE, _left_out)),
+            },
+            "frames_hash": hash_of_frames(shards, self._frame_shape),
+            "settings": self._settings,
+            "provenance": provenance(),
+        }
+        write_json(self.path / "manifest.json", manifest)
+        self.close()
+        _tidy(self.path, manifest)
+        return Store.open(self.path)
+
+    def close(self) -> None:
+        """Let go of the folder; what was added since the last checkpoint is kept too, as far as the disk allows."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if not self._shards.closed:
+                self.checkpoint()
+        finally:
+            self._shards.close()
+            self._journal.close()
+
+    def __enter__(self) -> "StoreWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _note(self, entry: Mapping[str, Any]) -> None:
+        self._journal.note(entry)
+        if time.monotonic() - self._last_checkpoint > SECONDS_BETWEEN_CHECKPOINTS:
+            self.checkpoint()
+
+    def _take_over(self, entry: Mapping[str, Any]) -> int:
+        """Count an entry as done; returns its number of frames."""
+        row = entry.get("clip") or entry["quarantine"]
+        if row.get("source_id") is not None:
+            self.done.append(row["source_id"])
+        if "clip" not in entry:
+            return 0
+        self._clip_ids.add(row["clip_id"])
+        self.n_clips += 1
+        return row["n_frames"]
+
+    def _refuse(self, clip: Mapping[str, Any], frame_rows: Mapping[str, Any]) -> None:
+        unknown = [name for name in clip if name not in self._columns.names]
+        unknown += [name for name in frame_rows if name not in FRAMES.names]
+        if unknown:
+            raise ValueError(f"a store has no columns {unknown}")
+        if clip["clip_id"] in self._clip_ids:
+            raise ValueError(f"clip_id {clip['clip_id']!r} was used before")
+
+    def _parts(
+        self, schema: pa.Schema, rows_of: Callable[[dict[str, Any]], list[dict[str, Any]]]
+    ) -> Iterator[pa.Table]:
+        """The journal as a table, a part at a time."""
+        rows: list[dict[str, Any]] = []
+        for entry in self._journal.entries():
+            rows += rows_of(entry)
+            while len(rows) >= ROWS_PER_PART:
+                yield pa.Table.from_pylist(rows[:ROWS_PER_PART], schema=schema)
+                rows = rows[ROWS_PER_PART:]
+        yield pa.Table.from_pylist(rows, schema=schema)
+
+
+def _frame_columns(frame_rows: Mapping[str, Any], n_frames: int) -> dict[str, Any]:
+    if not n_frames:
+        raise ValueError("a clip needs at least one frame")
+    for name, values in frame_rows.items():
+        if isinstance(values, list) and len(values) != n_frames:
+            raise ValueError(f"column {name!r} has {len(values)} values for {n_frames} frames")
+    return {"frame_index": list(range(n_frames)), **frame_rows}
+
+
+def _clip_rows(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    return [entry["clip"]] if "clip" in entry else []
+
+
+def _left_out(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    return [entry["quarantine"]] if "quarantine" in entry else []
+
+
+def _frame_rows(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    if "clip" not in entry:
+        return []
+    n_frames = entry["clip"]["n_frames"]
+    columns = {name: said if isinstance(said, list) else [said] * n_frames for name, said in entry["frames"].items()}
+    columns["clip_id"] = [entry["clip"]["clip_id"]] * n_frames
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _generation(path: Path) -> int:
+    """That of the store which stands in the folder; 0 where there is none."""
+    try:
+        return int(json.loads((path / "manifest.json").read_text(encoding="utf-8"))["generation"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def _tidy(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Remove what the manifest does not name: the journal, and the files of the store that was replaced."""
+    named = {entry["file"] for entry in [*manifest["shards"], *manifest["tables"].values()]}
+    for file in [*(path / "shards").glob("*.npy"), *(path / "tables").glob("*.parquet")]:
+        if file.relative_to(path).as_posix() not in named:
+            file.unlink(missing_ok=True)
+    shutil.rmtree(path / ".writing", ignore_errors=True)
