@@ -44,7 +44,7 @@ def test_many_small_calls_find_the_same(monkeypatch):
     np.testing.assert_allclose(pieces[0], whole[0], atol=2e-6)
 
 
-def test_a_group_larger_than_any_first_fetch_is_left_out():
+def test_a_group_that_holds_nearly_all_vectors_is_left_out():
     """900 of 1000 vectors are the query's own patient and lie closer than all others."""
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(1000, 8)).astype(np.float32)

@@ -84,21 +84,20 @@ class FlatIndex:
         distances = np.full((len(queries), k), np.inf, np.float32)
         ids = np.full((len(queries), k), -1, np.int64)
         # After this many hits nothing is left to find: a query's own group can take no more places than it has.
+        # Asking for them at once costs FAISS little; queries of large groups are asked together, not all as widely.
         group_sizes = np.bincount(of_vector, minlength=int(own.max(initial=0)) + 1)
         enough = np.minimum(len(self), k + np.where(own >= 0, group_sizes[own], 0))
-        pending, fetch = np.arange(len(queries)), k if query_groups is None else 2 * k + 16
-        while len(pending):
-            fetch = min(fetch, int(enough[pending].max()))
-            unfinished = []
-            for rows in np.array_split(pending, -(-len(pending) * fetch // FOUND_AT_ONCE)):
-                similarities, hits = self._index.search(_unit_length(queries[rows]), fetch)
-                allowed = of_vector[hits] != own[rows][:, None]
-                place = np.cumsum(allowed, axis=1) - 1
-                at, column = np.nonzero(allowed & (place < k))
-                ids[rows[at], place[at, column]] = hits[at, column]
-                distances[rows[at], place[at, column]] = np.clip(1 - similarities[at, column], 0, 2)
-                unfinished.append(rows[(place[:, -1] + 1 < k) & (enough[rows] > fetch)])
-            pending, fetch = np.concatenate(unfinished), 4 * fetch
+        widest_first, start = np.argsort(-enough, kind="stable"), 0
+        while start < len(queries):
+            fetch = int(enough[widest_first[start]])
+            rows = widest_first[start : start + max(1, FOUND_AT_ONCE // fetch)]
+            start += len(rows)
+            similarities, hits = self._index.search(_unit_length(queries[rows]), fetch)
+            allowed = of_vector[hits] != own[rows][:, None]
+            place = np.cumsum(allowed, axis=1) - 1
+            at, column = np.nonzero(allowed & (place < k))
+            ids[rows[at], place[at, column]] = hits[at, column]
+            distances[rows[at], place[at, column]] = np.clip(1 - similarities[at, column], 0, 2)
         return distances, ids
 
     def save(self, path: Path | str) -> None:
