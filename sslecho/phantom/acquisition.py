@@ -1,0 +1,103 @@
+"""How the probe is held and how the picture is set: what differs between repeats of a view, and between bodies.
+
+The spread of every draw is in units of `jitter`. At 1.35, the default, the nearest neighbor on pixels finds
+the view of a new patient in about six of ten frames, as the phantom is meant to be.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+from sslecho.phantom import speckle
+from sslecho.phantom.devices import Settings
+from sslecho.phantom.factors import Factors
+from sslecho.phantom.geometry import BeamGrid
+from sslecho.phantom.renderer import Look
+from sslecho.phantom.scene import Placement
+
+JITTER = 1.35
+REPEAT_SHARE = 0.22  # of the view's spread: repeats of a view by one hand are near twins
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where the probe stands, in units of one jitter level.
+
+    Args:
+        rotation_deg, shift_mm, depth, gain_db: against the template; depth as a factor.
+        quality: 0 (perfect) .. 0.7 (hardly a picture).
+    """
+
+    rotation_deg: float
+    shift_mm: tuple[float, float]
+    scale: tuple[float, float]
+    depth: float
+    gain_db: float
+    angle_deg: float
+    quality: float
+
+    def placement(self, center_mm: tuple[float, float], size: tuple[float, float]) -> Placement:
+        """The scene's placement for a heart of a patient's `size`."""
+        scale = (self.scale[0] * size[0], self.scale[1] * size[1])
+        return Placement(self.rotation_deg, scale, self.shift_mm, center_mm)
+
+
+def draw_position(factors: Factors, keys: tuple[int | str, ...], acquisition: int, *, jitter: float) -> Position:
+    """The view's part (patient, study, view in `keys`) plus the repeat's small one."""
+    view = factors.stream("view", *keys, "position")
+    repeat = factors.stream("acquisition", *keys, acquisition, "position")
+    both = view.standard_normal(9) + REPEAT_SHARE * repeat.standard_normal(9)
+    both /= np.sqrt(1 + REPEAT_SHARE**2)
+    quality = min(abs(0.3 * jitter * float(both[7])), 0.7)
+    return Position(
+        rotation_deg=float(7 * jitter * both[0]),
+        shift_mm=(float(6 * jitter * both[1]), float(5 * jitter * both[2])),
+        scale=(float(np.exp(0.04 * jitter * both[3])), float(np.exp(0.04 * jitter * both[8]))),
+        depth=float(np.exp(np.clip(0.12 * jitter * both[4], -0.3, 0.35))),
+        gain_db=float(np.clip(5 * jitter * both[5], -11, 9)),
+        angle_deg=float(7 * jitter * both[6]),
+        quality=float(quality),
+    )
+
+
+def draw_look(settings: Settings, position: Position, body_haze: float) -> Look:
+    """Device, settings, gain and the body's haze as one look."""
+    device = settings.device
+    haze = device.haze_db + 9 * position.quality + 8 * body_haze
+    return Look(
+        frequency_mhz=settings.frequency_mhz,
+        axial_fwhm_mm=settings.axial_fwhm_mm,
+        lateral_fwhm_deg=settings.lateral_fwhm_deg,
+        dynamic_range_db=settings.dynamic_range_db,
+        white_db=19.0 - position.gain_db,
+        gamma=settings.gamma,
+        haze_db=min(haze, -15.0),
+        noise_db=-43.0 + 8 * position.quality,
+        clutter=0.6 + 0.6 * body_haze + 0.4 * position.quality,
+        reverberations=2 + int(position.quality > 0.3),
+        compounding=device.compounding,
+        persistence=device.persistence,
+    )
+
+
+def window_db(rng: np.random.Generator, grid: BeamGrid, quality: float) -> Float32[np.ndarray, "lines samples"]:
+    """Transmission of the acoustic window: smooth over angle, weak at the edges, wedges behind ribs and lung."""
+    share = np.linspace(-1, 1, grid.lines)
+    smooth = 1.6 * speckle.smooth_field(rng, (2 * grid.lines, 1), (16.0, 0.1))[: grid.lines, 0]
+    edge_db = rng.uniform(2, 10, size=2)
+    edges = (
+        -edge_db[0] * np.clip((-share - 0.72) / 0.28, 0, 1) ** 1.5
+        - edge_db[1] * np.clip((share - 0.72) / 0.28, 0, 1) ** 1.5
+    )
+    window = (smooth + edges).astype(np.float32)[:, None] * np.ones((1, grid.samples), np.float32)
+    for _ in range(int(rng.choice(4, p=[0.45, 0.3, 0.15, 0.1])) + int(quality > 0.4)):
+        side = rng.choice([-1, 1])
+        center = side * rng.uniform(0.35, 1.0)
+        width = rng.uniform(0.05, 0.14)
+        loss = rng.uniform(6, 22)
+        starts = rng.uniform(8, 30)
+        profile = np.exp(-(((share - center) / width) ** 4))
+        depth = np.clip((grid.depths_mm - starts) / 8, 0, 1)
+        window -= (loss * profile[:, None] * depth[None, :]).astype(np.float32)
+    return window

@@ -1,0 +1,93 @@
+"""Scanners: geometry, frequency, resolution and display habits, one per site.
+
+Ranges are those of common products of each kind; frequencies are the received ones (harmonic imaging where
+usual). A study draws its settings within its device's ranges.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Device:
+    """Ranges (low, high) of a scanner.
+
+    Args:
+        radius_mm: from the virtual apex to the face.
+        angle_deg: of the sector.
+        overlay: layout of the text around it ("corners", "left", "bottom").
+    """
+
+    name: str
+    radius_mm: float
+    angle_deg: tuple[float, float]
+    frequency_mhz: tuple[float, float]
+    axial_fwhm_mm: tuple[float, float]
+    lateral_fwhm_deg: tuple[float, float]
+    depth_mm: tuple[float, float]
+    frames_per_s: tuple[float, float]
+    dynamic_range_db: tuple[float, float]
+    gamma: tuple[float, float]
+    haze_db: float
+    compounding: float
+    persistence: float
+    overlay: str
+    maker: str  # invented
+
+
+DEVICES: dict[str, Device] = {
+    device.name: device
+    for device in (
+        Device("phased_adult", 6.0, (65, 90), (3.2, 3.8), (0.6, 1.0), (1.3, 1.8), (100, 220), (30, 60),
+               (56, 66), (0.95, 1.15), -34, 0.4, 0.0, "corners", "Sonara S5"),
+        Device("phased_old", 0.0, (75, 90), (2.0, 2.5), (1.2, 1.6), (2.2, 2.8), (120, 220), (25, 40),
+               (48, 56), (0.9, 1.1), -27, 0.2, 0.15, "left", "Echotron 2"),
+        Device("handheld", 9.0, (70, 85), (2.5, 3.5), (0.8, 1.1), (2.0, 2.5), (110, 200), (15, 30),
+               (52, 60), (0.85, 1.05), -30, 0.7, 0.3, "bottom", "PocketView"),
+        Device("curved", 55.0, (58, 75), (4.0, 6.0), (0.4, 0.6), (0.45, 0.6), (80, 180), (20, 40),
+               (56, 66), (0.9, 1.1), -36, 0.5, 0.2, "corners", "Gravida C6"),
+        Device("curved_old", 60.0, (60, 72), (3.0, 4.0), (0.7, 0.9), (0.7, 0.9), (90, 190), (15, 30),
+               (50, 58), (0.9, 1.1), -30, 0.3, 0.1, "left", "Echotron C"),
+        Device("endocavity", 11.0, (120, 150), (5.0, 7.5), (0.3, 0.4), (1.2, 1.6), (55, 90), (15, 30),
+               (56, 66), (0.9, 1.1), -36, 0.5, 0.2, "corners", "Gravida V9"),
+    )
+}  # fmt: skip
+
+ECHO_SITES = ("phased_adult", "phased_adult", "phased_old", "handheld")  # a device per site; two sites may share one
+FETAL_SITES = ("curved", "curved", "curved_old")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a study's scanner was set to; views change angle and depth."""
+
+    device: Device
+    site: int
+    frequency_mhz: float
+    axial_fwhm_mm: float
+    lateral_fwhm_deg: float
+    frame_time_ms: float
+    dynamic_range_db: float
+    gamma: float
+    angle_share: float  # 0..1 within the device's range of sector angles
+
+
+def draw_settings(rng: np.random.Generator, sites: tuple[str, ...], site: int) -> Settings:
+    """Settings of one study at one site."""
+    device = DEVICES[sites[site % len(sites)]]
+
+    def within(bounds: tuple[float, float]) -> float:
+        return float(rng.uniform(*bounds))
+
+    return Settings(
+        device=device,
+        site=site,
+        frequency_mhz=within(device.frequency_mhz),
+        axial_fwhm_mm=within(device.axial_fwhm_mm),
+        lateral_fwhm_deg=within(device.lateral_fwhm_deg),
+        frame_time_ms=float(round(1000 / within(device.frames_per_s), 2)),
+        dynamic_range_db=within(device.dynamic_range_db),
+        gamma=within(device.gamma),
+        angle_share=float(rng.uniform()),
+    )

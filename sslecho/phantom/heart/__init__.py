@@ -1,0 +1,1 @@
+"""Standard planes through an adult heart, one function each, by name."""

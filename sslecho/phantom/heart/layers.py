@@ -1,0 +1,43 @@
+"""What most cardiac planes share: the chest wall, open orifices, valves, and findings of a patient."""
+
+import numpy as np
+
+from sslecho.phantom.outline import Pen
+from sslecho.phantom.scene import Shape
+
+WIDE_MM = 260.0
+
+
+def band(structure: str, top_mm: float, bottom_mm: float) -> Shape:
+    """A layer under the probe that neither beats nor turns with it."""
+    x = np.linspace(-WIDE_MM, WIDE_MM, 41)
+    points = np.concatenate([np.stack([x, np.full(41, top_mm)], 1), np.stack([x[::-1], np.full(41, bottom_mm)], 1)])
+    return Shape(structure, points, follows=False)
+
+
+def chest_wall(pen: Pen, thickness_mm: float) -> None:
+    """Skin, fat and muscle."""
+    fat = 0.3 * thickness_mm
+    pen.shapes += [band("skin", -60, 1.6), band("fat", 1.6, 1.6 + fat), band("muscle", 1.6 + fat, thickness_mm)]
+
+
+def liver(pen: Pen, from_mm: float, to_mm: float) -> None:
+    """The window of a subcostal view."""
+    pen.shapes += [band("skin", -60, 2), band("fat", 2, 8), band("muscle", 8, from_mm), band("liver", from_mm, to_mm)]
+
+
+def orifice(pen: Pen, structure: str, first, second, width_mm: float = 7.0) -> None:
+    """Blood between two hinges, where the chambers' outlines leave a bridge of wall."""
+    first, second = np.asarray(first, float), np.asarray(second, float)
+    inset = 0.06 * (second - first)
+    pen.line(structure, [first + inset, (first + second) / 2, second - inset], width_mm)
+
+
+def valve(pen: Pen, structure: str, course: str, hinges, meet, opened, thickness_mm: float = 1.8) -> None:
+    """Two leaflets; closed they meet at a point, open their tips lie at `opened`."""
+    meet = np.asarray(meet, float)
+    for side, (hinge, tip) in enumerate(zip(hinges, opened, strict=True)):
+        along = meet - np.asarray(hinge, float)
+        overlap = meet + along / max(float(np.hypot(*along)), 1e-6) * 0.8
+        sense = 1 if side == 0 else -1
+        pen.leaflet(structure, hinge, overlap, tip, course=course, thickness_mm=thickness_mm, bow=0.12 * sense)

@@ -1,0 +1,51 @@
+"""The table of echo views: name, display depth and sector angle, how often an archive has it, and who draws it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sslecho.phantom.heart.apical import a2c, a3c, a4c, a5c
+from sslecho.phantom.heart.parasternal import plax, rv_inflow
+from sslecho.phantom.heart.short_axis import psax_av, psax_mid
+from sslecho.phantom.heart.subcostal import sc4c, sc_aorta, sc_ivc
+from sslecho.phantom.heart.suprasternal import suprasternal
+from sslecho.phantom.outline import Pen
+from sslecho.phantom.patients import Patient
+from sslecho.phantom.scene import Scene
+
+
+@dataclass(frozen=True)
+class View:
+    """A standard plane.
+
+    Args:
+        draw: (pen, patient, acquisition's generator) -> the plane in template coordinates.
+        depth_mm, angle_deg: usual display.
+        center_mm: what the probe's rotation turns about.
+        window: "parasternal", "apical", "subcostal" or "suprasternal".
+        share: of the B-mode clips of an archive.
+    """
+
+    draw: Callable[[Pen, Patient, np.random.Generator], Scene]
+    depth_mm: float
+    angle_deg: float
+    center_mm: tuple[float, float]
+    window: str
+    share: float
+
+
+VIEWS: dict[str, View] = {
+    "plax": View(plax, 160, 76, (0, 75), "parasternal", 0.14),
+    "rv_inflow": View(rv_inflow, 145, 76, (0, 70), "parasternal", 0.03),
+    "psax_av": View(psax_av, 150, 78, (0, 75), "parasternal", 0.09),
+    "psax_mid": View(psax_mid, 140, 76, (10, 80), "parasternal", 0.13),
+    "a4c": View(a4c, 165, 72, (5, 80), "apical", 0.16),
+    "a5c": View(a5c, 165, 72, (5, 80), "apical", 0.06),
+    "a2c": View(a2c, 165, 72, (0, 80), "apical", 0.09),
+    "a3c": View(a3c, 165, 72, (0, 80), "apical", 0.07),
+    "sc4c": View(sc4c, 185, 78, (5, 100), "subcostal", 0.05),
+    "sc_ivc": View(sc_ivc, 170, 72, (20, 80), "subcostal", 0.05),
+    "sc_aorta": View(sc_aorta, 170, 72, (0, 90), "subcostal", 0.03),
+    "suprasternal": View(suprasternal, 140, 80, (0, 80), "suprasternal", 0.03),
+}

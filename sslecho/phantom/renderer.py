@@ -1,0 +1,236 @@
+"""From label maps to pictures: moving speckle, specular echoes, attenuation, point spread, compression.
+
+Order of a frame: label map on the beam grid -> scatterers gathered at material coordinates -> amplitude
+(tissue, slow texture, window, attenuation) -> specular echoes along the beam -> still clutter and noise ->
+axial and lateral point spread, constant in angle (Gao et al. 2009, COLE) -> haze -> log compression ->
+gray curve -> scan conversion. All random fields and tables are made once per clip.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+
+from sslecho.phantom import speckle
+from sslecho.phantom.geometry import BeamGrid, scan_converter
+from sslecho.phantom.scene import Stage
+from sslecho.phantom.tissues import structure_table
+
+TGC_DB_PER_CM_MHZ = 0.5  # what the scanner assumes of all tissue
+MOST_ENHANCEMENT_DB = 5.0
+DB = np.float32(np.log(10) / 20)  # amplitude = exp(DB * decibels)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How device, settings and patient make the picture; a plane's content is not in it.
+
+    Args:
+        frequency_mhz: received.
+        axial_fwhm_mm, lateral_fwhm_deg: the point spread.
+        dynamic_range_db: shown between black and white.
+        white_db: the level that is white, against myocardium.
+        gamma: of the gray curve; above 1 darkens the middle.
+        haze_db: side lobes and multiple scattering, against the echo that makes them.
+        noise_db: receiver noise at the face against myocardium; it rises by 10 dB over the depth.
+        clutter, reverberations: of the near field.
+        texture_db: SD of the slow texture.
+        dropout_db: loss of a wall that runs along the beam.
+        compounding: share of the blurred frame.
+        persistence: share of the previous frame.
+    """
+
+    frequency_mhz: float = 3.4
+    axial_fwhm_mm: float = 0.8
+    lateral_fwhm_deg: float = 1.5
+    dynamic_range_db: float = 60.0
+    white_db: float = 16.0
+    gamma: float = 1.0
+    haze_db: float = -34.0
+    noise_db: float = -44.0
+    clutter: float = 0.9
+    reverberations: int = 2
+    texture_db: float = 3.5
+    dropout_db: float = 9.0
+    compounding: float = 0.4
+    persistence: float = 0.0
+
+
+class Renderer:
+    """Draws the frames of one clip.
+
+    Args:
+        stage: the scene before its beams.
+        look: device and settings.
+        rng: the clip's generator.
+        frame_rng: the frames' generator: receiver noise.
+        size: the picture's side in pixels.
+        window_db: transmission of the acoustic window per beam and sample (lung, ribs, edges), or None for 0.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        look: Look,
+        rng: np.random.Generator,
+        *,
+        frame_rng: np.random.Generator,
+        size: int = 256,
+        window_db: Float32[np.ndarray, "lines samples"] | None = None,
+    ):
+        self.stage, self.look, self.size = stage, look, size
+        self.grid: BeamGrid = stage.grid
+        self.converter = scan_converter(self.grid, size)
+        self._axial = speckle.gaussian_taps(look.axial_fwhm_mm / self.grid.axial_step_mm)
+        self._lateral = speckle.gaussian_taps(look.lateral_fwhm_deg / self.grid.line_step_deg)
+        self._echo = structure_table("echo_db")
+        self._attenuation = structure_table("attenuation") - np.float32(TGC_DB_PER_CM_MHZ)
+        self._attenuation *= np.float32(2 * look.frequency_mhz * self.grid.axial_step_mm / 10)
+        self._reflectance = structure_table("reflectance")
+        self._persistence = structure_table("persistence")
+        self._draw_fields(rng, frame_rng, window_db)
+        self._previous: np.ndarray | None = None
+
+    def _draw_fields(
+        self, rng: np.random.Generator, frame_rng: np.random.Generator, window_db: np.ndarray | None
+    ) -> None:
+        grid, look = self.grid, self.look
+        self._scatterers = speckle.complex_white(rng, speckle.CELLS, speckle.CELLS).ravel()
+        half = speckle.CELLS // 2
+        # Elongated across the beam: the walls' layers and the muscle of the surroundings mostly lie so.
+        self._texture = (look.texture_db * speckle.smooth_field(rng, (half, half), (4.5, 1.6))).ravel()
+        still = speckle.near_field(rng, grid, clutter=look.clutter, bands=look.reverberations)
+        self._still = np.ascontiguousarray(still)
+        noise = speckle.convolve(speckle.complex_white(rng, 2 * grid.lines, grid.samples + 64), self._axial, axis=1)
+        self._noise = noise
+        depth_share = grid.depths_mm / grid.depth_mm
+        self._noise_gain = np.exp(DB * (look.noise_db + 10 * depth_share)).astype(np.float32)
+        self._gain_db = np.zeros((grid.lines, grid.samples), np.float32) if window_db is None else window_db
+        self._gain_db = self._gain_db - self._dropout_db()
+        # Where each structure's fresh scatterers come from: offsets into the field, redrawn when they are used up.
+        self._offsets = rng.integers(0, speckle.CELLS * speckle.CELLS, size=4096)
+        self._phase = float(rng.uniform())
+        self._noise_starts = frame_rng.integers(0, grid.lines, size=(997, 2))
+
+    def _dropout_db(self) -> Float32[np.ndarray, "lines samples"]:
+        """Loss of walls that run along the beam, from the plane at rest; smooth, so that it needs no motion."""
+        labels = self.stage.label_map(np.zeros(len(self.stage.courses)))
+        soft = (self._echo[labels] > -12).astype(np.float32)
+        soft = speckle.box_blur(speckle.box_blur(soft, 5, 11), 5, 11)
+        across, along = self._gradient(soft)
+        strength = along**2 + across**2
+        parallel = across**2 / np.maximum(strength, 1e-8)
+        weight = np.clip(np.sqrt(strength) / 0.06, 0, 1)
+        return speckle.box_blur((self.look.dropout_db * parallel * weight).astype(np.float32), 5, 9)
+
+    def _gradient(self, field: Float32[np.ndarray, "lines samples"]) -> tuple[np.ndarray, np.ndarray]:
+        """Per mm, across the beams and along them."""
+        grid = self.grid
+        along = np.empty_like(field)
+        along[:, 1:-1] = field[:, 2:] - field[:, :-2]
+        along[:, 0] = along[:, -1] = 0
+        along *= np.float32(0.5 / grid.axial_step_mm)
+        pitch = (grid.radius_mm + grid.depths_mm) * np.float32(np.deg2rad(grid.line_step_deg))
+        across = np.empty_like(field)
+        across[1:-1] = field[2:] - field[:-2]
+        across[0] = across[-1] = 0
+        across *= 0.5 / np.maximum(pitch, np.float32(0.05))
+        return across, along
+
+    def _specular(self, labels: UInt8[np.ndarray, "lines samples"]) -> Float32[np.ndarray, "lines samples"]:
+        """Impedance step along the beam times the squared cosine of the angle of incidence."""
+        impedance = self._reflectance[labels]
+        # A little smoothing gives the staircase of a slanted wall its slope back.
+        smooth = impedance.copy()
+        smooth[1:-1] += impedance[:-2] + impedance[2:]
+        smooth[:, 2:-2] += smooth[:, 1:-3] + smooth[:, 3:-1]
+        across, along = self._gradient(smooth)
+        step = along * along
+        return (
+            np.abs(along) * step / (step + across * across + np.float32(1e-4)) * np.float32(self.grid.axial_step_mm / 3)
+        )
+
+    def _gather(self, labels: np.ndarray, coefficients: np.ndarray, frame: int) -> tuple[np.ndarray, np.ndarray]:
+        """Scatterers and slow texture at the material coordinates of every sample."""
+        x, z = self.stage.material_mm(coefficients)
+        column = (x * np.float32(1 / speckle.CELL_MM)).astype(np.int32)
+        row = (z * np.float32(1 / speckle.CELL_MM)).astype(np.int32)
+        mask, half = speckle.CELLS - 1, speckle.CELLS // 2
+        cell = ((row & mask) << 9) | (column & mask)
+        texture = self._texture.take((((row >> 1) & (half - 1)) << 8) | ((column >> 1) & (half - 1)))
+        # Scatterers turn over from one draw to the next on a quarter circle; blood takes a step of acos(.6) per
+        # frame, tissue of acos(.97).
+        step = np.arccos(self._persistence) / (np.pi / 2)
+        turn = self._phase + frame * step
+        which = np.floor(turn).astype(np.int64)
+        angle = ((turn - which) * (np.pi / 2)).astype(np.float32)
+        flat = labels.ravel()
+        limit = speckle.CELLS * speckle.CELLS - 1
+        first = (cell + self._offsets[which % 4096].astype(np.int32).take(flat)) & limit
+        second = (cell + self._offsets[(which + 1) % 4096].astype(np.int32).take(flat)) & limit
+        scatterers = self._scatterers.take(first) * np.cos(angle).take(flat)
+        scatterers += self._scatterers.take(second) * np.sin(angle).take(flat)
+        return scatterers.reshape(labels.shape), texture.reshape(labels.shape)
+
+    def envelope(
+        self, coefficients: Float[np.ndarray, " courses"], frame: int
+    ) -> tuple[Float32[np.ndarray, "lines samples"], UInt8[np.ndarray, "lines samples"]]:
+        """Squared envelope before compression, and the label map it came from.
+
+        Args:
+            coefficients: of the time courses at this frame.
+            frame: number in the clip; it picks the receiver's noise and the turn-over of the scatterers.
+        """
+        labels = self.stage.label_map(coefficients)
+        scatterers, texture = self._gather(labels, coefficients, frame)
+        loss_db = np.cumsum(self._attenuation[labels], axis=1)
+        np.maximum(loss_db, np.float32(-MOST_ENHANCEMENT_DB), out=loss_db)
+        level_db = self._gain_db - loss_db
+        transmission = np.exp(DB * level_db)
+        texture += self._echo[labels]
+        texture *= DB
+        np.exp(texture, out=texture)
+        signal = scatterers * texture
+        signal += self._specular(labels)
+        signal *= transmission
+        signal += self._still
+        signal = speckle.convolve(signal, self._axial, axis=1)
+        line, sample = self._noise_starts[frame % 997]
+        lines, samples = labels.shape
+        signal += self._noise[line : line + lines, sample % 64 : sample % 64 + samples] * self._noise_gain
+        signal = speckle.convolve(signal, self._lateral, axis=0)
+        power = signal.real**2 + signal.imag**2
+        power += np.float32(10 ** (self.look.haze_db / 10)) * speckle.box_blur(power, 7, 9)
+        return power, labels
+
+    def frame(
+        self, coefficients: Float[np.ndarray, " courses"], frame: int
+    ) -> tuple[UInt8[np.ndarray, "size size"], UInt8[np.ndarray, "lines samples"]]:
+        """The picture, and the label map on the beam grid (see `labels_picture`); frames are asked in their order."""
+        power, labels = self.envelope(coefficients, frame)
+        return self.converter.picture(self.compress(power)), labels
+
+    def compress(self, power: Float32[np.ndarray, "lines samples"]) -> Float32[np.ndarray, "lines samples"]:
+        """Squared envelope -> gray values 0..255 on the beam grid."""
+        look = self.look
+        gray = np.log10(np.maximum(power, np.float32(1e-12)))
+        gray *= np.float32(10 / look.dynamic_range_db)
+        gray += np.float32(1 - look.white_db / look.dynamic_range_db)
+        np.clip(gray, 0, 1, out=gray)
+        if look.compounding > 0:
+            gray *= np.float32(1 - look.compounding * 2 / 3)
+            third = gray * np.float32(look.compounding / 3 / (1 - look.compounding * 2 / 3))
+            gray[1:-1] += third[:-2] + third[2:]
+            gray[0] += 2 * third[0]
+            gray[-1] += 2 * third[-1]
+        if look.persistence > 0:
+            if self._previous is not None:
+                gray += np.float32(look.persistence) * (self._previous - gray)
+            self._previous = gray.copy()
+        np.power(gray, np.float32(look.gamma), out=gray)
+        gray *= 255
+        return gray
+
+    def labels_picture(self, labels: UInt8[np.ndarray, "lines samples"]) -> UInt8[np.ndarray, "size size"]:
+        """A beam-grid label map as a picture; 0 outside the sector."""
+        return self.converter.labels(labels)

@@ -1,0 +1,92 @@
+"""Random fields of a clip: scatterers, slow texture, receiver noise, clutter of the near field.
+
+All are drawn once per clip; a frame only gathers from them.
+"""
+
+import numpy as np
+from jaxtyping import Complex64, Float32
+from scipy import fft
+
+from sslecho.phantom.geometry import BeamGrid
+
+CELLS = 512  # a power of two, so that wrapping around is a bit mask
+CELL_MM = 0.5
+TEXTURE_CELL_MM = 1.0
+
+
+def complex_white(rng: np.random.Generator, *shape: int) -> Complex64[np.ndarray, "..."]:
+    """Circular complex white noise with mean square 1: fully developed speckle's scatterers."""
+    parts = rng.standard_normal((*shape, 2), dtype=np.float32)
+    parts *= np.float32(np.sqrt(0.5))
+    return parts.view(np.complex64)[..., 0]
+
+
+def smooth_field(
+    rng: np.random.Generator, shape: tuple[int, int], correlation: tuple[float, float]
+) -> Float32[np.ndarray, "a b"]:
+    """Periodic Gaussian noise, SD 1, smoothed with the given SDs in cells along both axes."""
+    white = rng.standard_normal(shape, dtype=np.float32)
+    fa = np.fft.fftfreq(shape[0]).astype(np.float32)[:, None]
+    fb = np.fft.rfftfreq(shape[1]).astype(np.float32)[None, :]
+    keep = np.exp(-2 * np.pi**2 * ((fa * correlation[0]) ** 2 + (fb * correlation[1]) ** 2)).astype(np.float32)
+    noise = fft.irfft2(fft.rfft2(white) * keep, s=shape)
+    return (noise / noise.std()).astype(np.float32)
+
+
+def gaussian_taps(fwhm_samples: float) -> Float32[np.ndarray, " taps"]:
+    """An odd FIR with unit energy, so that white noise keeps its mean square."""
+    sigma = max(fwhm_samples / 2.355, 0.3)
+    half = max(1, int(np.ceil(2.2 * sigma)))
+    taps = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
+    return (taps / np.sqrt(np.sum(taps**2))).astype(np.float32)
+
+
+def convolve(field: np.ndarray, taps: Float32[np.ndarray, " taps"], axis: int) -> np.ndarray:
+    """`field` [lines, samples] convolved along an axis, zero beyond the ends; symmetric taps only."""
+    half = len(taps) // 2
+    n = field.shape[axis]
+    out = field * taps[half]
+    scratch = np.empty_like(field)
+    for k in range(1, half + 1):
+        np.multiply(field, taps[half + k], out=scratch)
+        if axis == 0:
+            out[: n - k] += scratch[k:]
+            out[k:] += scratch[: n - k]
+        else:
+            out[:, : n - k] += scratch[:, k:]
+            out[:, k:] += scratch[:, : n - k]
+    return out
+
+
+def box_blur(
+    field: Float32[np.ndarray, "lines samples"], lines: int, samples: int
+) -> Float32[np.ndarray, "lines samples"]:
+    """Mean over a box, by running sums; the ends repeat."""
+    for axis, width in ((0, lines), (1, samples)):
+        pad = [(0, 0), (0, 0)]
+        pad[axis] = (width // 2 + 1, width // 2)
+        total = np.cumsum(np.pad(field, pad, mode="edge"), axis=axis, dtype=np.float32)
+        field = (total[width:] - total[:-width] if axis == 0 else total[:, width:] - total[:, :-width]) / np.float32(
+            width
+        )
+    return field
+
+
+def near_field(
+    rng: np.random.Generator, grid: BeamGrid, *, clutter: float, bands: int
+) -> Complex64[np.ndarray, "lines samples"]:
+    """Echoes that stand still under the probe: clutter falling off with depth, and reverberation bands.
+
+    Args:
+        clutter: amplitude at the face against myocardium's.
+        bands: reverberations of the skin layers, every 10-12 mm.
+    """
+    depths = grid.depths_mm
+    spacing = rng.uniform(10, 12)
+    amplitude = clutter * np.exp(-depths / 7.0) + 1.5 * np.exp(-((depths / 2.0) ** 2))
+    bright = np.zeros_like(depths)
+    for k in range(1, bands + 1):
+        bright += clutter * 0.5 * np.exp(-k / 2.0) * np.exp(-(((depths - k * spacing) / 0.7) ** 2))
+    speckle = complex_white(rng, grid.lines, grid.samples)
+    wobble = 1 + 0.5 * smooth_field(rng, (grid.lines, 1), (14.0, 0.1))
+    return (amplitude * speckle + bright * (wobble + 0.7 * speckle)).astype(np.complex64)
