@@ -1,1 +1,57 @@
+"""Self-supervised and contrastive pretraining for ultrasound, with the patient as the unit.
+
+Every command of `sslecho` is a function here; each takes and returns nouns: Store, Encoder, Embeddings, Predictions.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
 __version__ = "0.1.0"
+
+# Where each public name lives; nothing is imported before it is used, so that `sslecho --help` stays fast.
+_HOMES = {
+    "Embeddings": "sslecho.embed.embeddings",
+    "Encoder": "sslecho.models.encoder",
+    "Predictions": "sslecho.tasks.predictions",
+    "Store": "sslecho.data.store",
+    "cluster": "sslecho.api.cluster",
+    "demo": "sslecho.api.demo",
+    "doctor": "sslecho.api.doctor",
+    "embed": "sslecho.api.embed",
+    "ingest": "sslecho.api.ingest",
+    "phantom": "sslecho.api.phantom",
+    "pretrain": "sslecho.api.pretrain",
+    "report": "sslecho.api.report",
+    "split": "sslecho.api.split",
+    "visualize": "sslecho.api.visualize",
+}
+
+__all__ = [*sorted(_HOMES), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sslecho' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+class _Package(ModuleType):
+    """Keeps `sslecho.embed` the verb: importing the layer `sslecho.embed` would put the layer in its place.
+
+    docs/decisions/0002-verbs-before-layers.md has the reasons.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -3,8 +3,6 @@
     DIR/run.json        command, identity, provenance, state (running | done)
     DIR/settings.toml   the resolved settings
     DIR/result.json     the JSON that the command prints, written last
-    DIR/log.jsonl       one JSON object a line, for commands that log
-
 A file is written whole under another name and then renamed: a reader sees the old file or the new one.
 """
 
@@ -14,11 +12,9 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -89,11 +85,6 @@ class RunDir:
         write_json(self.path / "run.json", {**read_json(self.path / "run.json"), "state": "done"})
         self._state = "done"
 
-    def log(self, **fields: Any) -> None:
-        """Append one line to log.jsonl."""
-        with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(fields) + "\n")
-
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write a file whole: a reader sees the old content or the new one, also after a power cut.
@@ -149,6 +140,8 @@ def sha256_of(path: Path) -> str:
 
 def provenance() -> dict[str, Any]:
     """What made a result: versions and the commit. No user, host or path, which could name a person or a site."""
+    from importlib import metadata  # imported late, as `sslecho --help` has no use for it
+
     versions = {}
     for name in PACKAGES:
         try:
@@ -169,16 +162,17 @@ def commit() -> str | None:
     folder = Path(__file__).parents[1]
     if not (folder / ".git").exists():
         return None
+    import subprocess
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
     try:
-        head = _git(folder, "rev-parse", "--short=12", "HEAD")
-        return head + ("+" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+        head = git("rev-parse", "--short=12", "HEAD")
+        return head + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
-
-
-def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 def _read_run(path: Path) -> dict[str, Any] | None:

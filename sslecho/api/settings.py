@@ -42,7 +42,7 @@ class IngestSettings(Machine):
     unit: str = option("patient", "What counts as independent.", choices=("patient", "sweep", "clip"))
     sector: str = option("mask", "Blank what lies outside the sector, or leave it.", choices=("mask", "off"))
     keep: tuple[str, ...] = option((), "Further columns of the labels to keep: device,site,…")
-    size: int = option(256, "Side of the stored frames, in pixels; letterboxed, never warped.", minimum=16, maximum=2048)
+    size: int = option(256, "Side of the stored frames in pixels, letterboxed.", minimum=16, maximum=2048)
     every: int = option(1, "Keep every n-th frame of a clip.", minimum=1)
     max_frames: int | None = option(None, "Keep at most so many frames a clip, evenly spread.", minimum=1)
     scheduler: str | None = option(None, "A Dask scheduler to work on, tcp://HOST:PORT.", decides=False)
@@ -55,7 +55,7 @@ class SplitSettings:
 
     test: float = option(0.2, "Share of clips in the test split.", minimum=0.0, maximum=0.9)
     val: float = option(0.1, "Share of clips in the validation split.", minimum=0.0, maximum=0.9)
-    by: str = option("patient", "Keep together: patient; or clip, where no patient is known.", choices=("patient", "clip"))
+    by: str = option("patient", "What is kept together; clip where no patient is known.", choices=("patient", "clip"))
     stratify: bool = option(True, "Balance the labels over the splits.")
     seed: int = option(0, "Decides who goes where.", minimum=0)
 
@@ -72,7 +72,8 @@ class PretrainSettings(Machine):
     policy: str = option("echo", "Augmentations that leave the label alone.", choices=("echo", "fetal", "lung", "none"))
     min_area: float | None = option(None, "Smallest crop as a share of the picture.", minimum=0.05, maximum=1.0)
     positives: str = option(
-        "frame", "The second view is of the same frame, or of another one of its clip or patient.",
+        "frame",
+        "The second view is of the same frame, or of another one of its clip or patient.",
         choices=("frame", "clip", "patient"),
     )
     temperature: float = option(0.1, "Of the contrastive loss.", minimum=1e-3)
@@ -108,8 +109,8 @@ class ClusterSettings(Machine):
     level: str = option("clip", "What is clustered: a clip is the mean of its frames.", choices=("clip", "frame"))
     labels: str | None = option(None, "CSV with clip_id and label, in place of the store's labels.")
     label_column: str = option("label", "The column that holds the label.")
-    store: str | None = option(None, "The store; by default the one that the embeddings record.", decides=False)
-    encoder: str | None = option(None, "The encoder's run; by default the one that the embeddings record.", decides=False)
+    store: str | None = option(None, "The store; by default the one that is recorded.", decides=False)
+    encoder: str | None = option(None, "The encoder; by default the one that is recorded.", decides=False)
     baseline: tuple[str, ...] = option((), "Further encoders to compare with, NAME=RUN.")
     seed: int = option(0, "Decides every random number.", minimum=0)
 

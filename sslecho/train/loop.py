@@ -19,6 +19,7 @@ from sslecho.models.encoder import Encoder
 from sslecho.progress import track
 from sslecho.train import checkpoint
 from sslecho.train.interrupt import StopRequest
+from sslecho.train.log import TrainingLog
 from sslecho.train.schedule import cosine_with_warmup
 from sslecho.views.policies import Views
 
@@ -94,7 +95,7 @@ def fit(
     *,
     fabric: Any,
     folder: Path,
-    log: Callable[..., None],
+    log: TrainingLog,
 ) -> Trained:
     """Train until the plan is done, going on from the folder's checkpoint where there is one.
 
@@ -102,7 +103,7 @@ def fit(
         encoder: trained in place.
         objective: `forward(first, second)` projects, `loss(first, second, clips)` is the number to lower.
         folder: holds the checkpoint.
-        log: called with `step`, `epoch`, `loss`, `lr`, `images_per_s`, `data_wait` now and then.
+        log: gets `step`, `epoch`, `loss`, `lr`, `images_per_s`, `data_wait` now and then.
 
     Raises:
         Interrupted: Ctrl-C or SIGTERM; the state was saved first.
@@ -114,6 +115,7 @@ def fit(
     # After the set-up, so that the optimizer's state lands on the parameters' device.
     done = checkpoint.restore(folder, _bare(module), optimizer.optimizer)
     module.train()
+    log.start(done)
     per_epoch = len(frames.rows) // plan.batch_size
     total = per_epoch * plan.epochs
     meter = Meter(plan.batch_size)
@@ -135,9 +137,7 @@ def fit(
             batch = upcoming.result()
             meter.waited(time.monotonic() - waiting)
             upcoming = reader.submit(_read, frames, next(batches, None))
-            lr = plan.lr * cosine_with_warmup(
-                step, total_steps=total, warmup_steps=int(plan.warmup_epochs * per_epoch)
-            )
+            lr = plan.lr * cosine_with_warmup(step, total_steps=total, warmup_steps=int(plan.warmup_epochs * per_epoch))
             for group in optimizer.param_groups:
                 group["lr"] = lr
             loss = _step(module, optimizer, batch, frames, views, fabric=fabric, epoch=step // per_epoch)
@@ -149,7 +149,7 @@ def fit(
                         f"the loss is {said['loss']} after {step + 1} steps; "
                         "lower --lr or raise --warmup-epochs and start anew with --overwrite"
                     )
-                log(step=step + 1, epoch=(step + 1) / per_epoch, lr=lr, **said)
+                log.write(step=step + 1, epoch=(step + 1) / per_epoch, lr=lr, **said)
                 bar.advance(
                     0,
                     loss=f"{said['loss']:.3f}",
@@ -219,9 +219,7 @@ def _step(
     clips = torch.from_numpy(frames.clip_of_frame[rows]).to(device)
     z1, z2 = module(first, second)
     if fabric.world_size > 1:  # the other processes' frames are negatives too
-        z1, z2, clips = (
-            fabric.all_gather(t, sync_grads=t.is_floating_point()).flatten(0, 1) for t in (z1, z2, clips)
-        )
+        z1, z2, clips = (fabric.all_gather(t, sync_grads=t.is_floating_point()).flatten(0, 1) for t in (z1, z2, clips))
     loss = _bare(module).objective.loss(z1, z2, clips)
     fabric.backward(loss)
     optimizer.step()

@@ -1,0 +1,268 @@
+"""`cluster`: Embeddings -> Predictions, scored against labels and beside baselines."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors.numpy import save
+
+from sslecho.api.embed import load_encoder, write_embeddings
+from sslecho.api.nouns import groups, relative
+from sslecho.api.origin import Origin, find_origin
+from sslecho.api.settings import ClusterSettings
+from sslecho.config import build, identity, to_toml
+from sslecho.embed.embeddings import Embeddings, rows_hash
+from sslecho.embed.index.flat import FlatIndex
+from sslecho.errors import InputError
+from sslecho.metrics.retrieval import neighbor_purity
+from sslecho.models.baselines import random_encoder
+from sslecho.models.encoder import Encoder
+from sslecho.rundir import RunDir, sha256_of, warn, write_atomic, write_json
+from sslecho.tasks.cluster import Clustering, cluster_and_score
+from sslecho.tasks.predictions import Predictions, write_predictions
+
+NEIGHBORS = 10
+MOST_QUERIES = 2000  # neighbors are looked up for so many rows: the share is known to a percent then
+
+
+def cluster(
+    embeddings: Embeddings | Path | str, out: Path | str, *, overwrite: bool = False, **options: Any
+) -> Predictions:
+    """Cluster embeddings for each k and, with `purity=True`, score the clusters against labels.
+
+    Clusters are fitted on the train split and scored on the test split (on all where there is no split), beside
+    raw pixels and an untrained encoder on the same frames.
+
+    Args:
+        embeddings: the noun, or the folder that `embed` wrote.
+        out: the folder to write.
+        options: the fields of `ClusterSettings` (`k=(5, 10, 20)`, `purity=True`, `level="clip"`, …).
+
+    Raises:
+        InputError: settings, embeddings, labels or folder are not as they must be.
+    """
+    settings = build(ClusterSettings, options)
+    out = Path(out)
+    given = embeddings if isinstance(embeddings, Embeddings) else Embeddings.load(embeddings)
+    origin = find_origin(given, store=settings.store, encoder=settings.encoder)
+    named = origin.with_labels(given, labels=settings.labels, column=settings.label_column)
+    if settings.purity and all(label is None for label in named.column("label")):
+        raise InputError(
+            "--purity needs labels and none is known for these embeddings; give --labels CSV (clip_id,label), or "
+            "ingest with --labels; without --purity the clusters are made and not scored"
+        )
+    items = named.per_clip() if settings.level == "clip" else named
+    run = RunDir.open(
+        out,
+        command="cluster",
+        identity={
+            **identity(settings),
+            "labels": sha256_of(Path(settings.labels)) if settings.labels else None,
+            "frames": given.meta["frames_hash"],
+            "encoder": given.meta["encoder_hash"],
+            "rows": rows_hash(items.rows),
+            "truth": _hash_of(items.column("label"), items.column("split")),
+        },
+        settings=to_toml(settings, "cluster"),
+        overwrite=overwrite,
+    )
+    if run.done:
+        return Predictions.load(out)
+    unit = groups(given.meta["unit"])
+    clusterings = _clusterings(items, settings, unit=unit)
+    baselines = _baselines(given, origin, settings, out, unit=unit) if settings.purity else {}
+    _write_model(out / "model", clusterings)
+    write_predictions(out, _table(items, clusterings), meta=_meta(given, origin, settings, out))
+    index = FlatIndex.build(np.asarray(items.vectors))
+    index.save(out / "index.faiss")
+    result = _result(items, clusterings, baselines, settings, out, unit=unit)
+    if settings.purity:
+        result["neighbors"] = _neighbors(items, index, unit=unit, seed=settings.seed)
+        _write_scores(out, result, settings.seed)
+    run.finish(result)
+    return Predictions.load(out)
+
+
+def _clusterings(items: Embeddings, settings: ClusterSettings, *, unit: str) -> list[Clustering]:
+    """Cluster one set of embeddings; labels reach the scores only."""
+    return cluster_and_score(
+        np.asarray(items.vectors),
+        ks=settings.k,
+        seed=settings.seed,
+        unit_ids=items.column("unit_id"),
+        clip_ids=items.column("clip_id"),
+        splits=items.column("split"),
+        labels=items.column("label") if settings.purity else None,
+        unit=unit,
+    )
+
+
+def _baselines(
+    given: Embeddings, origin: Origin, settings: ClusterSettings, out: Path, *, unit: str
+) -> dict[str, list[dict[str, Any]] | None]:
+    """The same clustering and scores for encoders that learned nothing, and for those that the user names."""
+    asked: dict[str, Any] = {"pixels": "pixels", "random": None}
+    for text in settings.baseline:
+        name, equals, path = text.partition("=")
+        if not equals or name in asked:
+            raise InputError(f"--baseline {text!r} must read NAME=ENCODER with a name of its own, such as old=run1")
+        asked[name] = path
+    if origin.store is None:
+        warn(f"baselines are left out: {origin.store_problem}")
+        return dict.fromkeys(asked)
+    store = origin.store
+    scored: dict[str, list[dict[str, Any]] | None] = {}
+    for name, encoder in asked.items():
+        if name == "random":
+            network = _untrained(given, origin, settings.seed)
+        else:
+            network = load_encoder(encoder)
+        if network is None:
+            warn(f"the baseline of an untrained encoder is left out: {origin.encoder_problem}")
+            scored[name] = None
+            continue
+        folder = out / "baselines" / name
+        if not (folder / "meta.json").exists():
+            write_embeddings(store, network, folder, batch_size=256, device="auto", meta={"encoder": name})
+        embedded = origin.with_labels(Embeddings.load(folder), labels=settings.labels, column=settings.label_column)
+        embedded = embedded.per_clip() if settings.level == "clip" else embedded
+        scored[name] = [_row(c) for c in _clusterings(embedded, settings, unit=unit)]
+    return scored
+
+
+def _untrained(given: Embeddings, origin: Origin, seed: int) -> Encoder | None:
+    """An untrained network of the encoder's own architecture; of the usual one where a baseline was clustered."""
+    if origin.encoder is not None:
+        return random_encoder(origin.encoder, seed=seed)
+    return random_encoder(seed=seed) if given.meta.get("encoder") in ("random", "pixels") else None
+
+
+def _row(clustering: Clustering) -> dict[str, Any]:
+    warning = {"warning": "; ".join(clustering.warnings)} if clustering.warnings else {}
+    return {**(clustering.scores or {}), **warning}
+
+
+def _result(
+    items: Embeddings,
+    clusterings: list[Clustering],
+    baselines: Mapping[str, Any],
+    settings: ClusterSettings,
+    out: Path,
+    *,
+    unit: str,
+) -> dict[str, Any]:
+    split = items.column("split")
+    fitted = split == "train" if any(word is not None for word in split) else np.ones(len(items), dtype=bool)
+    if settings.purity:
+        rows = [_row(c) for c in clusterings]
+        about = {name: rows[0][name] for name in ("n", "n_patients", "split")}
+    else:
+        rows = [
+            {"k": c.k, "clusters_used": len(np.unique(c.assignment.clusters)), "n": len(items)} for c in clusterings
+        ]
+        about = {"n": len(items), "n_patients": len(set(items.column("unit_id"))), "split": "all"}
+    labels = [label for label in items.column("label") if label is not None]
+    return {
+        "results": rows,
+        **({"baselines": baselines} if settings.purity else {}),
+        "out": str(out),
+        "level": settings.level,
+        "unit": unit,
+        "groups": "patient" if unit == "patient" else f"{unit}s",
+        **about,
+        "n_fitted": int(fitted.sum()),
+        "n_unlabelled": len(items) - len(labels),
+        "classes": {str(label): labels.count(label) for label in sorted(set(labels))},
+    }
+
+
+def _neighbors(items: Embeddings, index: FlatIndex, *, unit: str, seed: int) -> dict[str, Any]:
+    """How often the nearest items of other patients have the same label."""
+    labels, units = items.column("label"), items.column("unit_id").astype(str)
+    labeled = np.flatnonzero([label is not None for label in labels])
+    if len(set(units[labeled])) < 2:
+        return {"k": NEIGHBORS, "purity": None, "unit": unit}
+    queries = labeled
+    if len(queries) > MOST_QUERIES:
+        queries = np.sort(np.random.default_rng(seed).choice(labeled, MOST_QUERIES, replace=False))
+    _, found = index.search(
+        np.asarray(items.vectors)[queries],
+        min(NEIGHBORS, len(items) - 1),
+        query_groups=units[queries],
+        groups=units,
+    )
+    purity = neighbor_purity(labels[queries], found, labels)
+    return {"k": NEIGHBORS, "purity": purity, "n": len(queries), "unit": unit}
+
+
+def _table(items: Embeddings, clusterings: list[Clustering]) -> pa.Table:
+    table = items.rows
+    for c in clusterings:
+        table = table.append_column(f"cluster_{c.k}", pa.array(c.assignment.clusters))
+        table = table.append_column(f"confidence_{c.k}", pa.array(c.assignment.confidences))
+    return table
+
+
+def _meta(given: Embeddings, origin: Origin, settings: ClusterSettings, out: Path) -> dict[str, Any]:
+    return {
+        "task": "cluster",
+        "method": settings.method,
+        "ks": list(settings.k),
+        "level": settings.level,
+        "unit": groups(given.meta["unit"]),
+        "frames_hash": given.meta["frames_hash"],
+        "encoder_hash": given.meta["encoder_hash"],
+        "store": relative(origin.store.path, out) if origin.store else None,
+        "embeddings": relative(given.path, out) if given.path else None,
+        "encoder": relative(origin.encoder_path, out) if origin.encoder_path else None,
+    }
+
+
+def _write_model(folder: Path, clusterings: list[Clustering]) -> None:
+    """The centroids for each k: what assigns new embeddings."""
+    folder.mkdir(exist_ok=True)
+    write_atomic(folder / "model.safetensors", save({f"centroids_{c.k}": c.centroids for c in clusterings}))
+    write_json(
+        folder / "config.json",
+        {"schema": "sslecho.kmeans", "version": 1, "ks": [c.k for c in clusterings], "normalize": True},
+    )
+
+
+def _write_scores(out: Path, result: Mapping[str, Any], seed: int) -> None:
+    """All figures as tidy rows."""
+    rows = []
+    for source, figures in {"encoder": result["results"], **result["baselines"]}.items():
+        for row in figures or ():
+            about = {
+                "source": source,
+                "k": row["k"],
+                "n_patients": row["n_patients"],
+                "seed": seed,
+                "split": row["split"],
+            }
+            for metric in (
+                "purity",
+                "purity_chance",
+                "transfer_purity",
+                "coverage",
+                "inverse_purity",
+                "nmi",
+                "ami",
+                "ari",
+                "accuracy",
+            ):
+                low, high = (row.get(f"{metric}_{end}") for end in ("low", "high"))
+                rows.append({"metric": metric, "value": row[metric], "low": low, "high": high, **about})
+    path = out / "scores.parquet"
+    temporary = path.with_suffix(".part")
+    pq.write_table(pa.Table.from_pylist(rows), temporary)
+    temporary.replace(path)
+
+
+def _hash_of(*columns: np.ndarray) -> str:
+    import hashlib
+
+    return hashlib.sha256(repr([column.tolist() for column in columns]).encode()).hexdigest()

@@ -1,0 +1,181 @@
+"""`pretrain`: Store -> Encoder."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sslecho.api.nouns import as_store, counts
+from sslecho.api.settings import PretrainSettings
+from sslecho.config import build, identity, to_toml
+from sslecho.data.store import Store
+from sslecho.errors import InputError
+from sslecho.metrics.spread import effective_rank
+from sslecho.models.encoder import Encoder
+from sslecho.objectives import OBJECTIVES
+from sslecho.rundir import RunDir, provenance, warn
+from sslecho.train.device import choose_device, choose_precision, make_fabric
+from sslecho.train.log import TrainingLog
+from sslecho.train.loop import Frames, Plan, fit
+from sslecho.views.policies import Views, policy
+
+SAMPLE = 1000  # frames for the gray levels' mean and for the effective rank: enough for two digits
+
+
+def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = False, **options: Any) -> Encoder:
+    """Train an encoder on a store's frames, without labels; the same call again goes on where it stopped.
+
+    Args:
+        store: its splits train and val are used, or all of it where there are none or `all=True`.
+        out: the run's folder.
+        overwrite: remove an earlier run there first.
+        options: the fields of `PretrainSettings` (`epochs=100`, `backbone="resnet18"`, `policy="echo"`, …).
+
+    Returns:
+        The encoder, in eval mode.
+
+    Raises:
+        InputError: settings, store or folder are not as they must be.
+        Interrupted: the user stopped it; the state was saved.
+    """
+    settings = build(PretrainSettings, options)
+    store, out = as_store(store), Path(out)
+    rows, split = _training_rows(store, settings.all)
+    clip_of_frame = store.clip_of_frame
+    n_clips = len(np.unique(clip_of_frame[rows]))
+    if n_clips < 2:
+        raise InputError(
+            f"{store.path} has {n_clips} clip to train on; a contrastive loss needs at least 2, "
+            "since frames of one clip are no negatives; ingest more clips"
+        )
+    if settings.positives == "patient":
+        warn("positives from other clips of a patient remove what tells views apart; use them for diagnosis only")
+    device, _ = choose_device(settings.device)
+    precision, _ = choose_precision(settings.precision, device)
+    batch_size = min(settings.batch_size, len(rows))
+    if batch_size % (settings.devices * settings.nodes):
+        raise InputError(
+            f"--batch-size {batch_size} does not divide over {settings.devices * settings.nodes} processes; "
+            "choose a multiple of their number"
+        )
+    fabric = make_fabric(device=device, devices=settings.devices, nodes=settings.nodes, precision=precision)
+    run = None
+    if fabric.is_global_zero:
+        run = RunDir.open(
+            out,
+            command="pretrain",
+            identity={
+                **identity(settings),
+                "precision": precision,
+                "frames": store.frames_hash,
+                "split": split,
+                "n_frames": len(rows),
+            },
+            settings=to_toml(settings, "pretrain"),
+            overwrite=overwrite,
+        )
+    fabric.barrier()
+    if run is not None and run.done:
+        return Encoder.load(out)
+    if batch_size < settings.batch_size:
+        warn(f"--batch-size {settings.batch_size} is more than the {len(rows)} frames; {batch_size} is used")
+    encoder = _new_encoder(store, rows, settings)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        objective_class = OBJECTIVES[settings.method]
+        objective = objective_class(encoder.dim, objective_class.settings_class(temperature=settings.temperature))
+    trained = fit(
+        encoder,
+        objective,
+        Frames(store.read, rows, clip_of_frame, _partner_groups(store, settings.positives)),
+        Views(
+            policy(settings.policy, size=settings.image_size, min_area=settings.min_area),
+            size=settings.image_size,
+            seed=settings.seed,
+        ),
+        Plan(
+            epochs=settings.epochs,
+            batch_size=batch_size,
+            lr=settings.lr,
+            weight_decay=settings.weight_decay,
+            optimizer=settings.optimizer,
+            warmup_epochs=min(settings.warmup_epochs, settings.epochs / 4),
+            seed=settings.seed,
+        ),
+        fabric=fabric,
+        folder=out,
+        log=TrainingLog(out, active=fabric.is_global_zero),
+    )
+    if run is not None:
+        encoder.save(out / "encoder")
+        run.finish(
+            {
+                "out": str(out),
+                "run": str(out),
+                "method": settings.method,
+                "backbone": settings.backbone,
+                "epochs": settings.epochs,
+                "loss": trained.loss,
+                "loss_at_chance": math.log(2 * batch_size - 1),
+                "images_per_s": trained.images_per_s,
+                "data_wait": trained.data_wait,
+                "effective_rank": effective_rank(_embed_sample(store, rows, encoder, settings.seed)),
+                "dim": encoder.dim,
+                "n_frames": len(rows),
+                **counts(store, np.unique(clip_of_frame[rows])),
+                "split": split,
+                "device": device,
+                "precision": precision,
+            }
+        )
+    fabric.barrier()
+    return encoder.eval()
+
+
+def _training_rows(store: Store, everything: bool) -> tuple[np.ndarray, str]:
+    """Frames to learn from, and the splits they come from in words."""
+    split = store.column("split", level="frame")
+    if everything or all(word is None for word in split):
+        return np.arange(len(store), dtype=np.int64), "all"
+    rows = np.flatnonzero((split == "train") | (split == "val")).astype(np.int64)
+    if not len(rows):
+        raise InputError(f"{store.path} has no frame in train or val; run `sslecho split {store.path}`, or say --all")
+    return rows, "train+val"
+
+
+def _partner_groups(store: Store, positives: str) -> np.ndarray | None:
+    if positives == "frame":
+        return None
+    if positives == "clip":
+        return store.clip_of_frame
+    unit = np.unique(store.column("unit_id").astype(str), return_inverse=True)[1]
+    return unit.astype(np.int64)[store.clip_of_frame]
+
+
+def _new_encoder(store: Store, rows: np.ndarray, settings: PretrainSettings) -> Encoder:
+    """An encoder with random weights that knows the frames' gray levels."""
+    gray = store.read(_sample(rows, settings.seed)).astype(np.float32) / 255
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        return Encoder(
+            settings.backbone,
+            image_size=settings.image_size,
+            mean=round(float(gray.mean()), 6),
+            std=round(max(float(gray.std()), 1e-3), 6),
+            provenance={"settings": identity(settings), "frames": store.frames_hash, **provenance()},
+        )
+
+
+def _embed_sample(store: Store, rows: np.ndarray, encoder: Encoder, seed: int) -> np.ndarray:
+    encoder.eval()
+    device = next(encoder.parameters()).device
+    parts = [part for part in np.array_split(_sample(rows, seed), 8) if len(part)]
+    return torch.cat([encoder.encode(torch.from_numpy(store.read(part)).to(device)) for part in parts]).cpu().numpy()
+
+
+def _sample(rows: np.ndarray, seed: int) -> np.ndarray:
+    if len(rows) <= SAMPLE:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, SAMPLE, replace=False))

@@ -1,0 +1,81 @@
+"""Commands that learn from stores: pretrain, embed, cluster."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sslecho.api.settings import ClusterSettings, EmbedSettings, PretrainSettings
+from sslecho.cli.command import Call, Out, Said, add_command, result_of
+from sslecho.cli.data import StoreArgument
+
+EmbeddingsArgument = Annotated[Path, typer.Argument(help="A folder that `sslecho embed` made.", show_default=False)]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register this file's commands."""
+
+    @add_command(app, PretrainSettings)
+    def pretrain(call: Call, store: StoreArgument, out: Out) -> Said:
+        """Train an encoder on a store's frames, without labels."""
+        from sslecho.api.pretrain import pretrain
+
+        pretrain(store, out, overwrite=call.overwrite, **call.options)
+        result = result_of(out)
+        lines = [
+            f"{result['epochs']} epochs, loss {result['loss']:.3f} (chance {result['loss_at_chance']:.3f}), "
+            f"{result['images_per_s']:.0f} images/s, waiting for data {result['data_wait']:.1%}",
+            f"effective rank of the embeddings: {result['effective_rank']:.1f} of {result['dim']}",
+        ]
+        return Said(result, lines, f"wrote {out}; next: sslecho embed {store} --encoder {out} -o embeddings")
+
+    @add_command(app, EmbedSettings)
+    def embed(call: Call, store: StoreArgument, out: Out) -> Said:
+        """Embed every frame of a store with an encoder."""
+        from sslecho.api.embed import embed
+
+        embed(store, out, overwrite=call.overwrite, **call.options)
+        result = result_of(out)
+        lines = [f"{result['n_frames']} frames of {result['n']} clips as vectors of {result['dim']} numbers"]
+        return Said(result, lines, f"wrote {out}; next: sslecho cluster {out} --purity -o clusters")
+
+    @add_command(app, ClusterSettings)
+    def cluster(call: Call, embeddings: EmbeddingsArgument, out: Out) -> Said:
+        """Cluster embeddings and, with --purity, score the clusters against labels."""
+        from sslecho.api.cluster import cluster
+
+        cluster(embeddings, out, overwrite=call.overwrite, **call.options)
+        result = result_of(out)
+        return Said(result, _table(result), f"wrote {out}; next: sslecho report {out} -o report.html")
+
+
+def _table(result: dict[str, Any]) -> list[str]:
+    """The results as lines of a table, baselines below."""
+    if "purity" not in result["results"][0]:
+        return [f"k {row['k']}: {row['clusters_used']} clusters used" for row in result["results"]]
+    head = f"{'':10} {'k':>5} {'purity':>7} {'chance':>7} {'transfer purity (95 %)':>24} {'coverage':>9} {'NMI':>5}"
+    lines = [head]
+    for name, rows in {"encoder": result["results"], **result["baselines"]}.items():
+        if rows is None:
+            lines.append(f"{name:10} not available")
+            continue
+        lines += [_line(name, row) for row in rows]
+    unit = result["results"][0]
+    grouped = "" if unit["unit"] == "patient" else f"; groups = {unit['unit']}s"
+    lines.append(
+        f"n = {unit['n']} {result['level']}s of {unit['n_patients']} patients, split: {unit['split']}{grouped}"
+    )
+    warnings = {row["warning"] for row in result["results"] if row.get("warning")}
+    return lines + sorted(warnings)
+
+
+def _line(name: str, row: dict[str, Any]) -> str:
+    if row["transfer_purity"] is None:
+        transfer = "–"
+    else:
+        transfer = f"{row['transfer_purity']:.3f} ({row['transfer_purity_low']:.3f}–{row['transfer_purity_high']:.3f})"
+    coverage = "–" if row["coverage"] is None else f"{row['coverage']:.3f}"
+    return (
+        f"{name:10} {row['k']:5d} {row['purity']:7.3f} {row['purity_chance']:7.3f} {transfer:>24} {coverage:>9} "
+        f"{row['nmi']:5.2f}"
+    )

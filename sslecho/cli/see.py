@@ -1,0 +1,54 @@
+"""Commands to look with: demo, doctor, visualize, report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sslecho.api.settings import DemoSettings, VisualizeSettings
+from sslecho.cli.command import Call, Out, Said, add_command, result_of
+from sslecho.cli.learn import EmbeddingsArgument
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register this file's commands."""
+
+    @add_command(app, DemoSettings)
+    def demo(
+        call: Call,
+        out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write.")] = Path("sslecho-demo"),
+    ) -> Said:
+        """Do everything once on simulated ultrasound: archive, store, encoder, clusters, report page."""
+        from sslecho.api.demo import demo
+
+        page = demo(out, overwrite=call.overwrite, **call.options)
+        result = result_of(out)
+        return Said(result, result["lines"], f"the report page is {page}; open it in a browser")
+
+    @add_command(app, None, overwrite=False)
+    def doctor(call: Call) -> Said:
+        """Say what works on this machine and how to mend what doesn't."""
+        from sslecho.api.doctor import doctor
+
+        result = doctor()
+        return Said(result, result["lines"])
+
+    @add_command(app, VisualizeSettings, overwrite=False)
+    def visualize(call: Call, embeddings: EmbeddingsArgument, out: Out) -> Said:
+        """Draw the embedding map (UMAP) as a picture."""
+        from sslecho.api.visualize import visualize_with_summary
+
+        result = visualize_with_summary(embeddings, out, **call.options)
+        return Said(result, [], f"wrote {out}")
+
+    @add_command(app, None, overwrite=False)
+    def report(
+        call: Call,
+        run: Annotated[Path, typer.Argument(help="A folder that `sslecho cluster` made.", show_default=False)],
+        out: Out,
+    ) -> Said:
+        """Draw one self-contained page of a run."""
+        from sslecho.api.report import report_with_summary
+
+        result = report_with_summary(run, out)
+        return Said(result, [], f"wrote {out}; open it in a browser")

@@ -1,0 +1,75 @@
+"""The training log: JSONL for programs, TensorBoard events for the eye."""
+
+import json
+import time
+from pathlib import Path
+
+from sslecho.rundir import write_text
+
+TAGS = ("loss", "lr", "images_per_s", "data_wait")
+
+
+class TrainingLog:
+    """Writes `log.jsonl` and `tensorboard/` into a run's folder.
+
+    The events' file is named by the step it starts at: TensorBoard's own writers put the host's name there.
+
+    Args:
+        folder: the run's folder.
+        active: False for all processes but the first, which then write nothing.
+    """
+
+    def __init__(self, folder: Path, *, active: bool = True):
+        self._jsonl = folder / "log.jsonl"
+        self._events = folder / "tensorboard"
+        self._active = active
+
+    def start(self, step: int) -> None:
+        """Begin after `step` steps: lines that a killed run wrote beyond its last checkpoint are dropped."""
+        if not self._active:
+            return
+        self._events.mkdir(exist_ok=True)
+        self._writer = _open_events(self._events / f"events.out.tfevents.{step:09d}.sslecho")
+        if self._jsonl.exists():
+            lines = self._jsonl.read_text(encoding="utf-8").splitlines()
+            kept = [line for line in lines if _step_of(line) <= step]
+            write_text(self._jsonl, "".join(f"{line}\n" for line in kept))
+
+    def write(self, *, step: int, **fields: float) -> None:
+        """Add one line and one event for each of `TAGS`."""
+        if not self._active:
+            return
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.proto.summary_pb2 import Summary
+
+        with self._jsonl.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **fields}) + "\n")
+        values = [Summary.Value(tag=tag, simple_value=fields[tag]) for tag in TAGS]
+        event = Event(wall_time=time.time(), step=step, summary=Summary(value=values))
+        self._writer.write(event.SerializeToString())
+        self._writer.flush()
+
+
+def read_log(folder: Path) -> list[dict[str, float]]:
+    """The lines of a run's log, or nothing where there is none."""
+    try:
+        lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    return [json.loads(line) for line in lines]
+
+
+def _step_of(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, KeyError):  # half a line, from a run that was killed while writing it
+        return float("inf")
+
+
+def _open_events(path: Path):
+    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.record_writer import RecordWriter
+
+    writer = RecordWriter(str(path))
+    writer.write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
+    return writer
