@@ -48,15 +48,34 @@ class Pen:
     Args:
         rng: the patient's generator for this plane; it roughens the outlines.
         grow_mm: structure -> how far its outlines lie outside the template's.
+        origin_mm, turn_deg, mirror: where the drawing's own axes lie in the plane.
+        shapes: list to draw into; a new one if None.
     """
 
-    def __init__(self, rng: np.random.Generator, *, grow_mm: dict[str, float] | None = None):
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        *,
+        grow_mm: dict[str, float] | None = None,
+        origin_mm: tuple[float, float] = (0.0, 0.0),
+        turn_deg: float = 0.0,
+        mirror: bool = False,
+        shapes: list[Shape] | None = None,
+    ):
         self.rng, self._grow = rng, grow_mm or {}
-        self.shapes: list[Shape] = []
+        self.shapes: list[Shape] = [] if shapes is None else shapes
+        a = np.deg2rad(turn_deg)
+        self._origin = np.asarray(origin_mm, float)
+        self._axes = np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]])
+        if mirror:
+            self._axes[0] *= -1
+
+    def _set(self, points) -> np.ndarray:
+        return np.asarray(points, float) @ self._axes + self._origin
 
     def area(self, structure: str, points, *, rough_mm: float = 0.7, wall: tuple[str, float] | None = None, **motion):
         """A closed spline; `wall` = (structure, thickness in mm) is drawn beneath it."""
-        outline = spline(points, closed=True)
+        outline = spline(self._set(points), closed=True)
         normal = outward(outline)
         offset = self._grow.get(structure, 0.0) + roughness(self.rng, len(outline), rough_mm)
         outline = outline + normal * offset[:, None]
@@ -78,7 +97,7 @@ class Pen:
         self, structure: str, points, half_widths, *, wall: tuple[str, float] | None = None, swells=None, **motion
     ):
         """A vessel along a center line; `half_widths` is one number or one per point; `swells` a share by course."""
-        center = spline(points, closed=False)
+        center = spline(self._set(points), closed=False)
         given = np.broadcast_to(np.asarray(half_widths, float), (len(points),))
         half = np.interp(np.linspace(0, len(points) - 1, len(center)), np.arange(len(points)), given)
         half = half + self._grow.get(structure, 0.0) + roughness(self.rng, len(center), 0.4)
@@ -89,7 +108,7 @@ class Pen:
 
     def line(self, structure: str, points, thickness_mm: float, **motion):
         """A thin line along a spline."""
-        center = spline(points, closed=False, per_segment=4)
+        center = spline(self._set(points), closed=False, per_segment=4)
         self.shapes.append(Shape(structure, center, np.full(len(center), thickness_mm / 2), **motion))
 
     def leaflet(

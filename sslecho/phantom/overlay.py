@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 from sslecho.phantom.devices import Settings
 from sslecho.phantom.factors import Factors
 
-FAMILY = tuple("ALDER BRACKEN CEDAR DOGWOOD ELDER FERN GORSE HAZEL IVY JUNIPER LARCH MYRTLE NETTLE OAK ROWAN".split())
-GIVEN = tuple("ADA BORIS CLIO DORIAN EDDA FELIX GRETA HUGO INES JONAS KIRA LEO MIRA NILS OLGA PIET ROSA SVEN".split())
+FAMILY = ("ALDER", "BRACKEN", "CEDAR", "DOGWOOD", "ELDER", "FERN", "GORSE", "HAZEL", "JUNIPER", "LARCH", "OAK", "ROWAN")
+GIVEN = ("ADA", "BORIS", "CLIO", "DORIAN", "EDDA", "FELIX", "GRETA", "HUGO", "INES", "JONAS", "KIRA", "MIRA", "ROSA")
 
 
 @dataclass(frozen=True)

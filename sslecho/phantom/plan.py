@@ -6,10 +6,10 @@ import numpy as np
 
 from sslecho.phantom.echo import Clip, EchoClip
 from sslecho.phantom.factors import Factors
-from sslecho.phantom.fetal import FETAL_PLANES, draw_still
+from sslecho.phantom.fetal.still import PLANE_SHARES, draw_still
 from sslecho.phantom.heart.views import VIEWS
 
-KINDS = ("echo",)
+KINDS = ("echo", "fetal")
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,8 @@ class Plan:
     """One clip or still to come.
 
     Args:
+        occasion: when in the patient's visits the view was looked for.
+        acquisition: repeat of the view on that occasion.
         clip: its name, unique in the archive; neither it nor the folder says what is seen.
         folder: "p0003/s1".
     """
@@ -25,6 +27,7 @@ class Plan:
     patient: int
     study: int
     view: str
+    occasion: int
     acquisition: int
     clip: str
     folder: str
@@ -32,7 +35,7 @@ class Plan:
 
 def class_shares(kind: str) -> dict[str, float]:
     """Class -> share of an archive."""
-    return {name: view.share for name, view in VIEWS.items()} if kind == "echo" else dict(FETAL_PLANES)
+    return {name: view.share for name, view in VIEWS.items()} if kind == "echo" else dict(PLANE_SHARES)
 
 
 def draw_plans(
@@ -40,26 +43,30 @@ def draw_plans(
 ) -> list[Plan]:
     """All clips of an archive, in the order of patients.
 
-    A patient's views are drawn by the square root of their shares, so that rare ones exist in a small archive
-    but classes stay unequal; each view has one to `clips_per_view` repeats. One patient in four has two studies.
+    `views_per_patient` times a view is looked for, and each time recorded once to `clips_per_view` times. Adult
+    views are drawn by the square root of their shares and without replacement, so that rare ones exist in a small
+    archive but classes stay unequal; fetal planes by their shares, again and again, because the fetus moves. One
+    patient in four has two studies.
     """
     shares = class_shares(kind)
     names = list(shares)
-    weights = np.sqrt(np.array(list(shares.values())))
+    weights = np.array(list(shares.values())) ** (0.5 if kind == "echo" else 1.0)
+    weights /= weights.sum()
     plans = []
     for patient in range(patients):
         rng = factors.stream("study", patient, "plan")
         studies = 1 + int(rng.uniform() < 0.25)
         count = 0
-        for position in range(views_per_patient):
-            # Without replacement until all views are taken: nobody records a view ten times and another never.
-            if position % len(names) == 0:
-                order = rng.choice(len(names), size=len(names), replace=False, p=weights / weights.sum())
-            view = names[int(order[position % len(names)])]
+        order: list[int] = []
+        for occasion in range(views_per_patient):
+            if not order:
+                order = rng.choice(len(names), size=len(names), replace=kind != "echo", p=weights).tolist()
+            view = names[order.pop(0)]
             study = int(rng.integers(studies))
             for acquisition in range(int(rng.integers(1, clips_per_view + 1))):
                 clip = f"p{patient:04d}-{count:03d}"
-                plans.append(Plan(kind, patient, study, view, acquisition, clip, f"p{patient:04d}/s{study + 1}"))
+                folder = f"p{patient:04d}/s{study + 1}"
+                plans.append(Plan(kind, patient, study, view, occasion, acquisition, clip, folder))
                 count += 1
     return plans
 
@@ -72,6 +79,7 @@ def draw_clip(plan: Plan, factors: Factors, *, frames: int, size: int, jitter: f
             patient=plan.patient,
             plane=plan.view,
             study=plan.study,
+            occasion=plan.occasion,
             acquisition=plan.acquisition,
             size=size,
             jitter=jitter,

@@ -95,10 +95,10 @@ class Renderer:
         self, rng: np.random.Generator, frame_rng: np.random.Generator, window_db: np.ndarray | None
     ) -> None:
         grid, look = self.grid, self.look
-        self._scatterers = speckle.complex_white(rng, speckle.CELLS, speckle.CELLS).ravel()
-        half = speckle.CELLS // 2
+        self._scatterers = speckle.complex_white(rng, *speckle.CELLS).ravel()
+        rows, columns = speckle.CELLS
         # Elongated across the beam: the walls' layers and the muscle of the surroundings mostly lie so.
-        self._texture = (look.texture_db * speckle.smooth_field(rng, (half, half), (4.5, 1.6))).ravel()
+        self._texture = (look.texture_db * speckle.smooth_field(rng, (rows, columns // 2), (1.6, 4.5))).ravel()
         still = speckle.near_field(rng, grid, clutter=look.clutter, bands=look.reverberations)
         self._still = np.ascontiguousarray(still)
         noise = speckle.convolve(speckle.complex_white(rng, 2 * grid.lines, grid.samples + 64), self._axial, axis=1)
@@ -108,7 +108,7 @@ class Renderer:
         self._gain_db = np.zeros((grid.lines, grid.samples), np.float32) if window_db is None else window_db
         self._gain_db = self._gain_db - self._dropout_db()
         # Where each structure's fresh scatterers come from: offsets into the field, redrawn when they are used up.
-        self._offsets = rng.integers(0, speckle.CELLS * speckle.CELLS, size=4096)
+        self._offsets = rng.integers(0, rows * columns, size=4096)
         self._phase = float(rng.uniform())
         self._noise_starts = frame_rng.integers(0, grid.lines, size=(997, 2))
 
@@ -155,9 +155,9 @@ class Renderer:
         x, z = self.stage.material_mm(coefficients)
         column = (x * np.float32(1 / speckle.CELL_MM)).astype(np.int32)
         row = (z * np.float32(1 / speckle.CELL_MM)).astype(np.int32)
-        mask, half = speckle.CELLS - 1, speckle.CELLS // 2
-        cell = ((row & mask) << 9) | (column & mask)
-        texture = self._texture.take((((row >> 1) & (half - 1)) << 8) | ((column >> 1) & (half - 1)))
+        # Rows x 512 cells of scatterers; rows x 256 cells of texture, of which the rows are twice as high.
+        cell = ((row & 255) << 9) | (column & 511)
+        texture = self._texture.take((((row >> 1) & 255) << 8) | ((column >> 1) & 255))
         # Scatterers turn over from one draw to the next on a quarter circle; blood takes a step of acos(.6) per
         # frame, tissue of acos(.97).
         step = np.arccos(self._persistence) / (np.pi / 2)
@@ -165,7 +165,7 @@ class Renderer:
         which = np.floor(turn).astype(np.int64)
         angle = ((turn - which) * (np.pi / 2)).astype(np.float32)
         flat = labels.ravel()
-        limit = speckle.CELLS * speckle.CELLS - 1
+        limit = self._scatterers.size - 1
         first = (cell + self._offsets[which % 4096].astype(np.int32).take(flat)) & limit
         second = (cell + self._offsets[(which + 1) % 4096].astype(np.int32).take(flat)) & limit
         scatterers = self._scatterers.take(first) * np.cos(angle).take(flat)

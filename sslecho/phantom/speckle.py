@@ -9,9 +9,8 @@ from scipy import fft
 
 from sslecho.phantom.geometry import BeamGrid
 
-CELLS = 512  # a power of two, so that wrapping around is a bit mask
+CELLS = (256, 512)  # rows (depth) and columns; powers of two, so that wrapping around is a bit mask
 CELL_MM = 0.5
-TEXTURE_CELL_MM = 1.0
 
 
 def complex_white(rng: np.random.Generator, *shape: int) -> Complex64[np.ndarray, "..."]:

@@ -1,0 +1,1 @@
+"""Obstetric stills: standard planes of a fetus in the uterus, and the looks that are none of them."""
