@@ -38,6 +38,15 @@ def test_equals_scikit_learns(score, n, n_classes, n_clusters):
     assert getattr(agreement, score)(contingency(labels, clusters)) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("score", SCORES)
+def test_a_class_and_a_cluster_that_must_overlap(score):
+    """40 and 35 of 50 items: fewer than 25 in common is impossible, and the expectation must know it."""
+    labels = np.repeat([0, 1, 2], [40, 7, 3])
+    clusters = np.random.default_rng(0).permutation(np.repeat([5, 3, 1], [35, 9, 6]))
+    expected = SCORES[score][0](labels.tolist(), clusters.tolist())
+    assert getattr(agreement, score)(contingency(labels, clusters)) == pytest.approx(expected, abs=1e-12)
+
+
 DEGENERATE = {
     "one class, one cluster": ([0] * 9, [4] * 9, 1.0),
     "one cluster": ([0, 0, 1, 1, 2], [3] * 5, 0.0),
