@@ -115,14 +115,10 @@ def evaluate(
     Raises:
         InputError: no item has a label, or an item has no unit or clip.
     """
+    check_labeled(labels, split=split)
     codes = encode(labels).codes
     labeled = codes != MISSING
     n, n_missing = int(labeled.sum()), int((~labeled).sum())
-    if n == 0:
-        raise InputError(
-            f"none of the {len(codes)} items scored (split: {split}) has a label, and purity needs labels; "
-            "give --labels CSV, or --label-column with the column that holds them"
-        )
     table = contingency(labels, clusters)
     chance_rng, transfer_rng = np.random.default_rng(seed).spawn(2)
     noun = "clip" if unit == "unknown" else unit
@@ -149,6 +145,19 @@ def evaluate(
     }
     warnings = [f"{n_missing} of {len(codes)} items have no label and were left out"] if n_missing else []
     return scores, warnings + ([transfer.warning] if transfer.warning else [])
+
+
+def check_labeled(labels: Shaped[np.ndarray, "n"] | Sequence[Any], *, split: str) -> None:
+    """Refuse items of which none can be scored.
+
+    Raises:
+        InputError: no item has a label.
+    """
+    if (encode(labels).codes == MISSING).all():
+        raise InputError(
+            f"none of the {len(labels)} items scored (split: {split}) has a label, and purity needs labels; "
+            "give --labels CSV, or --label-column with the column that holds them"
+        )
 
 
 def _table(

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int64, Shaped
 
 from sslecho.errors import InputError
-from sslecho.metrics.clustering import evaluate
+from sslecho.metrics.clustering import check_labeled, evaluate
 from sslecho.progress import track
 
 FULL_BATCH_ROWS = 20_000  # above, k-means over all items takes minutes where mini-batches take seconds
@@ -150,9 +150,8 @@ def cluster_and_score(
         InputError: a k that the training items don't allow, found before any work; a split that is missing; no label
             on any scored item; an embedding that is not finite.
     """
+    check_clusterable(len(vectors), ks=ks, splits=splits, labels=labels)
     fitted, scored, split = _rows_of(splits, len(vectors))
-    for k in ks:
-        _check_k(k, len(fitted), split="train" if split == "test" else "all")
     results = []
     with track("cluster", total=len(ks), unit="runs") as bar:
         for k in ks:
@@ -173,6 +172,25 @@ def cluster_and_score(
             results.append(Clustering(k, centroids, assignment, scores, notes))
             bar.advance(1, k=str(k))
     return results
+
+
+def check_clusterable(
+    n: int,
+    *,
+    ks: Sequence[int],
+    splits: Shaped[np.ndarray, " n"] | Sequence[Any] | None = None,
+    labels: Shaped[np.ndarray, " n"] | Sequence[Any] | None = None,
+) -> None:
+    """Everything about `cluster_and_score` that can be refused before any work and before a folder is made.
+
+    Raises:
+        InputError: a k that the training items don't allow, a split that is missing, or no label on any scored item.
+    """
+    fitted, scored, split = _rows_of(splits, n)
+    for k in ks:
+        _check_k(k, len(fitted), split="train" if split == "test" else "all")
+    if labels is not None:
+        check_labeled(_take(labels, scored), split=split)
 
 
 def _rows_of(

@@ -168,6 +168,13 @@ def test_too_many_clusters_are_refused_before_any_work(splits, message, monkeypa
         cluster_and_score(blobs(n=40)[0], ks=[5, 50], splits=splits, **options(40))
 
 
+def test_no_label_to_score_is_refused_before_any_work(monkeypatch):
+    monkeypatch.setattr(cluster, "fit_kmeans", None)
+    splits, labels = ["train", "test"] * 20, ["a", None] * 20
+    with pytest.raises(InputError, match=r"none of the 20 items scored \(split: test\) has a label"):
+        cluster_and_score(blobs(n=40)[0], ks=[2], splits=splits, labels=labels, **options(40))
+
+
 def test_bad_input():
     vectors, labels = blobs(n=40)
     with pytest.raises(InputError, match="--k 0: the number of clusters must be at least 1"):
@@ -180,14 +187,6 @@ def test_bad_input():
         cluster_and_score(vectors, ks=[2], splits=["train", "val"] * 20, **options(40))
     with pytest.raises(InputError, match="no embedding is in split 'train'"):
         cluster_and_score(vectors, ks=[2], splits=["test"] * 40, **options(40))
-    with pytest.raises(InputError, match=r"split: test\) has a label"):
-        cluster_and_score(
-            vectors,
-            ks=[2],
-            splits=["train", "test"] * 20,
-            labels=["a", None] * 20,
-            **options(40),
-        )
     vectors[5, 2] = np.nan
     with pytest.raises(InputError, match="1 embeddings are not finite"):
         cluster_and_score(vectors, ks=[2], labels=labels, **options(40))
