@@ -55,7 +55,7 @@ def draw_position(factors: Factors, keys: tuple[int | str, ...], acquisition: in
         shift_mm=(float(6 * jitter * both[1]), float(5 * jitter * both[2])),
         scale=(float(np.exp(0.04 * jitter * both[3])), float(np.exp(0.04 * jitter * both[8]))),
         depth=float(np.exp(np.clip(0.12 * jitter * both[4], -0.3, 0.35))),
-        gain_db=float(np.clip(5 * jitter * both[5], -11, 9)),
+        gain_db=float(np.clip(2.6 * jitter * both[5], -9, 8)),
         angle_deg=float(7 * jitter * both[6]),
         quality=float(quality),
     )
@@ -70,11 +70,12 @@ def draw_look(settings: Settings, position: Position, body_haze: float) -> Look:
         axial_fwhm_mm=settings.axial_fwhm_mm,
         lateral_fwhm_deg=settings.lateral_fwhm_deg,
         dynamic_range_db=settings.dynamic_range_db,
-        white_db=19.0 - position.gain_db,
+        gain_db=position.gain_db,
         gamma=settings.gamma,
         haze_db=min(haze, -15.0),
-        noise_db=-43.0 + 8 * position.quality,
+        noise_db=-50.0 + 8 * position.quality,
         clutter=0.6 + 0.6 * body_haze + 0.4 * position.quality,
+        clutter_mm=7.0 + 9.0 * body_haze,
         reverberations=2 + int(position.quality > 0.3),
         compounding=device.compounding,
         persistence=device.persistence,
@@ -85,12 +86,20 @@ def window_db(rng: np.random.Generator, grid: BeamGrid, quality: float) -> Float
     """Transmission of the acoustic window: smooth over angle, weak at the edges, wedges behind ribs and lung."""
     share = np.linspace(-1, 1, grid.lines)
     smooth = 1.6 * speckle.smooth_field(rng, (2 * grid.lines, 1), (16.0, 0.1))[: grid.lines, 0]
+    # Aberration and what lies before the heart: patches of a few centimeters come out darker or brighter.
+    patches = (
+        4.0 * speckle.smooth_field(rng, (2 * grid.lines, grid.samples + 64), (14.0, 26.0))[: grid.lines, : grid.samples]
+    )
     edge_db = rng.uniform(2, 10, size=2)
     edges = (
         -edge_db[0] * np.clip((-share - 0.72) / 0.28, 0, 1) ** 1.5
         - edge_db[1] * np.clip((share - 0.72) / 0.28, 0, 1) ** 1.5
     )
-    window = (smooth + edges).astype(np.float32)[:, None] * np.ones((1, grid.samples), np.float32)
+    # The TGC sliders as somebody left them: most hold the near field down.
+    near, middle, far = rng.normal((-6.0, 0.0, 1.0), (2.5, 1.5, 2.5))
+    sliders = np.interp(grid.depths_mm / grid.depth_mm, [0.0, 0.18, 0.55, 1.0], [near + 2, near, middle, far])
+    patches = patches + sliders.astype(np.float32)
+    window = (smooth + edges).astype(np.float32)[:, None] + patches
     for _ in range(int(rng.choice(4, p=[0.45, 0.3, 0.15, 0.1])) + int(quality > 0.4)):
         side = rng.choice([-1, 1])
         center = side * rng.uniform(0.35, 1.0)

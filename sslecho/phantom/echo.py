@@ -98,7 +98,7 @@ class EchoClip:
             placement.center_mm,
         )
         self.stage = Stage(self.scene, placement, grid, clock.COURSES)
-        window = window_db(factors.stream("acquisition", *keys, acquisition, "window"), grid, self.position.quality)
+        window = window_db(factors.stream("view", *keys, "window"), grid, self.position.quality)
         self.renderer = Renderer(
             self.stage,
             draw_look(self.settings, self.position, self.patient.body_haze),

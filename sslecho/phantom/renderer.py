@@ -18,6 +18,7 @@ from sslecho.phantom.tissues import structure_table
 
 TGC_DB_PER_CM_MHZ = 0.5  # what the scanner assumes of all tissue
 MOST_ENHANCEMENT_DB = 5.0
+BELOW_WHITE_DB = 12.5  # where the 96th percentile of the echoes should lie: walls light gray, only the brightest white
 DB = np.float32(np.log(10) / 20)  # amplitude = exp(DB * decibels)
 
 
@@ -30,10 +31,13 @@ class Look:
         axial_fwhm_mm, lateral_fwhm_deg: the point spread.
         dynamic_range_db: shown between black and white.
         white_db: the level that is white, against myocardium.
+        gain_db: error of whoever set the gain.
+        auto_gain: how far a bright percentile of the first frame pulls white to itself (0: not at all), as
+            scanners and sonographers do.
         gamma: of the gray curve; above 1 darkens the middle.
         haze_db: side lobes and multiple scattering, against the echo that makes them.
         noise_db: receiver noise at the face against myocardium; it rises by 10 dB over the depth.
-        clutter, reverberations: of the near field.
+        clutter, clutter_mm, reverberations: of the near field: amplitude, decay with depth, bands.
         texture_db: SD of the slow texture.
         dropout_db: loss of a wall that runs along the beam.
         compounding: share of the blurred frame.
@@ -44,13 +48,16 @@ class Look:
     axial_fwhm_mm: float = 0.8
     lateral_fwhm_deg: float = 1.5
     dynamic_range_db: float = 60.0
-    white_db: float = 16.0
+    white_db: float = 22.0
+    gain_db: float = 0.0
+    auto_gain: float = 0.8
     gamma: float = 1.0
     haze_db: float = -34.0
     noise_db: float = -44.0
     clutter: float = 0.9
+    clutter_mm: float = 7.0
     reverberations: int = 2
-    texture_db: float = 3.5
+    texture_db: float = 4.0
     dropout_db: float = 9.0
     compounding: float = 0.4
     persistence: float = 0.0
@@ -89,7 +96,10 @@ class Renderer:
         self._reflectance = structure_table("reflectance")
         self._persistence = structure_table("persistence")
         self._draw_fields(rng, frame_rng, window_db)
-        self._previous: np.ndarray | None = None
+        self._white_db = look.white_db - look.gain_db
+        if look.auto_gain > 0:
+            self._white_db += look.auto_gain * (self._bright_db() + BELOW_WHITE_DB - look.white_db)
+        self._previous: tuple[int, np.ndarray] | None = None
 
     def _draw_fields(
         self, rng: np.random.Generator, frame_rng: np.random.Generator, window_db: np.ndarray | None
@@ -98,8 +108,10 @@ class Renderer:
         self._scatterers = speckle.complex_white(rng, *speckle.CELLS).ravel()
         rows, columns = speckle.CELLS
         # Elongated across the beam: the walls' layers and the muscle of the surroundings mostly lie so.
-        self._texture = (look.texture_db * speckle.smooth_field(rng, (rows, columns // 2), (1.6, 4.5))).ravel()
-        still = speckle.near_field(rng, grid, clutter=look.clutter, bands=look.reverberations)
+        fine = speckle.smooth_field(rng, (rows, columns // 2), (1.2, 3.0))
+        coarse = speckle.smooth_field(rng, (rows, columns // 2), (4.0, 8.0))
+        self._texture = (look.texture_db * (0.8 * fine + 0.6 * coarse)).ravel()
+        still = speckle.near_field(rng, grid, clutter=look.clutter, decay_mm=look.clutter_mm, bands=look.reverberations)
         self._still = np.ascontiguousarray(still)
         noise = speckle.convolve(speckle.complex_white(rng, 2 * grid.lines, grid.samples + 64), self._axial, axis=1)
         self._noise = noise
@@ -208,14 +220,19 @@ class Renderer:
     ) -> tuple[UInt8[np.ndarray, "size size"], UInt8[np.ndarray, "lines samples"]]:
         """The picture, and the label map on the beam grid (see `labels_picture`); frames are asked in their order."""
         power, labels = self.envelope(coefficients, frame)
-        return self.converter.picture(self.compress(power)), labels
+        return self.converter.picture(self._persist(self.compress(power), frame)), labels
+
+    def _bright_db(self) -> float:
+        """The 96th percentile of the plane at rest."""
+        power, _ = self.envelope(np.zeros(len(self.stage.courses)), 0)
+        return float(10 * np.log10(np.percentile(power[::2, ::2], 96) + 1e-12))
 
     def compress(self, power: Float32[np.ndarray, "lines samples"]) -> Float32[np.ndarray, "lines samples"]:
         """Squared envelope -> gray values 0..255 on the beam grid."""
         look = self.look
         gray = np.log10(np.maximum(power, np.float32(1e-12)))
         gray *= np.float32(10 / look.dynamic_range_db)
-        gray += np.float32(1 - look.white_db / look.dynamic_range_db)
+        gray += np.float32(1 - self._white_db / look.dynamic_range_db)
         np.clip(gray, 0, 1, out=gray)
         if look.compounding > 0:
             gray *= np.float32(1 - look.compounding * 2 / 3)
@@ -223,12 +240,16 @@ class Renderer:
             gray[1:-1] += third[:-2] + third[2:]
             gray[0] += 2 * third[0]
             gray[-1] += 2 * third[-1]
-        if look.persistence > 0:
-            if self._previous is not None:
-                gray += np.float32(look.persistence) * (self._previous - gray)
-            self._previous = gray.copy()
         np.power(gray, np.float32(look.gamma), out=gray)
         gray *= 255
+        return gray
+
+    def _persist(self, gray: Float32[np.ndarray, "lines samples"], frame: int) -> Float32[np.ndarray, "lines samples"]:
+        """Mix in the frame before, if it is the one that was drawn last."""
+        if self.look.persistence > 0:
+            if self._previous is not None and self._previous[0] == frame - 1:
+                gray += np.float32(self.look.persistence) * (self._previous[1] - gray)
+            self._previous = (frame, gray)
         return gray
 
     def labels_picture(self, labels: UInt8[np.ndarray, "lines samples"]) -> UInt8[np.ndarray, "size size"]:

@@ -72,17 +72,18 @@ def box_blur(
 
 
 def near_field(
-    rng: np.random.Generator, grid: BeamGrid, *, clutter: float, bands: int
+    rng: np.random.Generator, grid: BeamGrid, *, clutter: float, decay_mm: float, bands: int
 ) -> Complex64[np.ndarray, "lines samples"]:
     """Echoes that stand still under the probe: clutter falling off with depth, and reverberation bands.
 
     Args:
         clutter: amplitude at the face against myocardium's.
+        decay_mm: depth at which it has fallen to 1/e.
         bands: reverberations of the skin layers, every 10-12 mm.
     """
     depths = grid.depths_mm
     spacing = rng.uniform(10, 12)
-    amplitude = clutter * np.exp(-depths / 7.0) + 1.5 * np.exp(-((depths / 2.0) ** 2))
+    amplitude = clutter * np.exp(-depths / decay_mm) + 1.5 * np.exp(-((depths / 2.0) ** 2))
     bright = np.zeros_like(depths)
     for k in range(1, bands + 1):
         bright += clutter * 0.5 * np.exp(-k / 2.0) * np.exp(-(((depths - k * spacing) / 0.7) ** 2))

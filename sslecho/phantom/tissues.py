@@ -21,18 +21,18 @@ class Tissue:
 
 
 TISSUES: dict[str, Tissue] = {
-    "mediastinum": Tissue(-9, 0.55, 0.5),  # what lies around the heart: fat, vessels, partial lung
+    "mediastinum": Tissue(-13, 0.6, 0.5),  # what lies around the heart: fat, vessels, partial lung
     "skin": Tissue(2, 0.7, 0.8),
     "fat": Tissue(-3, 0.63, 0.6),  # [A]
     "muscle": Tissue(-4, 0.96, 0.9),  # [A] chest wall 0.96-1.4
     "myocardium": Tissue(0, 0.52, 1.2),  # [A]
     "trabecula": Tissue(2, 0.52, 1.4),
     "blood": Tissue(-40, 0.15, 0.0, 0.6),  # [A]
-    "valve": Tissue(7, 0.6, 5.0),
-    "pericardium": Tissue(9, 0.8, 7.0),
-    "vessel_wall": Tissue(2, 0.7, 3.2),
-    "atrial_wall": Tissue(1, 0.6, 2.2),
-    "lung": Tissue(1, 2.0, 5.0, 0.8),
+    "valve": Tissue(2, 0.6, 2.0),
+    "pericardium": Tissue(5, 0.8, 3.5),
+    "vessel_wall": Tissue(-1, 0.7, 1.6),
+    "atrial_wall": Tissue(-2, 0.6, 1.3),
+    "lung": Tissue(-5, 1.3, 2.2, 0.8),
     "bone": Tissue(13, 12.0, 9.0),  # [A] 15
     "liver": Tissue(-4, 0.5, 1.0),  # [A]
     "vein_wall": Tissue(-1, 0.5, 1.8),

@@ -78,7 +78,7 @@ def draw_still(
         factors.stream("clip", *keys, acquisition, "fields"),
         frame_rng=factors.stream("frame", *keys, acquisition),
         size=size,
-        window_db=window_db(factors.stream("acquisition", *keys, acquisition, "window"), grid, position.quality),
+        window_db=window_db(factors.stream("view", *keys, "window"), grid, position.quality),
     )
     frame, beams = renderer.frame(np.zeros(len(clock.COURSES)), 0)
     converter = renderer.converter

@@ -61,6 +61,7 @@ def _pulled(points, shift: float, narrow: float, center: float) -> np.ndarray:
 
 def _four_or_five(pen: Pen, patient: Patient, tilt: float) -> Scene:
     """`tilt` 0 = four chambers, 1 = five; the label changes at 0.5, the anatomy does not jump."""
+    layers.chest_wall(pen, 9.0)
     la = _pulled(LA_4, 8 * tilt, 1 - 0.15 * tilt, 18)
     ra = _pulled(RA_4, -8 * tilt, 1 - 0.15 * tilt, -28)
     pen.ellipse("descending_aorta", (52, 146), (9.5, 9.5), wall=("vessel_wall", 1.5))
@@ -70,10 +71,10 @@ def _four_or_five(pen: Pen, patient: Patient, tilt: float) -> Scene:
     pen.area("ra", ra, wall=("atrial_wall", 2.2))
     if patient.effusion_mm:
         pen.line("effusion", [(44, 40), (56, 70), (58, 100)], patient.effusion_mm)
-    pen.line("pericardium", [(20, 16), (42, 30), (55, 58), (58, 90), (54, 114)], 2.2)
+    pen.line("pericardium", [(54, 70), (57, 92), (54, 114)], 1.1)
     pen.area("myocardium", MASS_4)
-    pen.area("lv", LV_4, rough_mm=1.2)
-    pen.area("rv", RV_4, rough_mm=1.6)
+    pen.area("lv", LV_4, rough_mm=1.1)
+    pen.area("rv", RV_4, rough_mm=1.1)
     pen.area("la", la)
     pen.area("ra", ra)
     layers.orifice(pen, "la", (3 + 4 * tilt, 110), (33, 110), 9)
@@ -91,13 +92,12 @@ def _four_or_five(pen: Pen, patient: Patient, tilt: float) -> Scene:
             pen, "aortic_valve", "aortic", [(-half + 3, 114), (half + 1, 121)], (0, 124), [(-7, 126), (6, 131)], 1.4
         )
     hinge = 3 + 7 * tilt
-    layers.valve(pen, "mitral", "mitral", [(hinge, 110), (33, 110)], (20, 103), [(8 + 4 * tilt, 87), (29, 96)], 2.0)
-    layers.valve(pen, "tricuspid", "mitral", [(-10, 103), (-44, 103)], (-24, 97), [(-15, 86), (-39, 83)], 1.8)
+    layers.valve(pen, "mitral", "mitral", [(hinge, 110), (33, 110)], (20, 103), [(8 + 4 * tilt, 87), (29, 96)], 1.1)
+    layers.valve(pen, "tricuspid", "mitral", [(-10, 103), (-44, 103)], (-24, 97), [(-15, 86), (-39, 83)], 1.1)
     if patient.mitral_calcium:
         pen.ellipse("calcium", (35, 111), (4, 3))
     if patient.pacing_wire:
-        pen.line("wire", [(-40, 140), (-28, 104), (-24, 70), (-18, 52)], 1.6)
-    layers.chest_wall(pen, 9.0)
+        pen.line("wire", [(-40, 140), (-28, 104), (-24, 70), (-18, 52)], 1.1)
     modes = _beat(patient, (10, 16), (18, 110), 21.0, squeeze((-20, 40), (-28, 104), 14.0, 4.0, 0.22),
                   nudge((-46, 104), 13, (6.0, -8.0)))  # fmt: skip
     return Scene(pen.shapes, modes, latents={"tilt": tilt})
@@ -115,42 +115,41 @@ def a5c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
 
 def a2c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Apical two chambers: inferior wall left, anterior wall right, no right heart."""
+    layers.chest_wall(pen, 9.0)
     pen.area("la", LA_2, wall=("atrial_wall", 2.2))
-    pen.line("pericardium", [(-14, 16), (-40, 40), (-46, 84), (-40, 114)], 2.4)
-    pen.line("pericardium", [(14, 16), (40, 40), (46, 84), (42, 114)], 2.4)
+    pen.line("pericardium", [(-44, 74), (-45, 92), (-40, 114)], 1.1)
     pen.area("vein", [(24, 114), (36, 112), (40, 124), (27, 126)], wall=("atrial_wall", 1.6))
     pen.area("myocardium", MASS_2)
-    pen.area("lv", LV_2, rough_mm=1.2)
+    pen.area("lv", LV_2, rough_mm=1.1)
     pen.area("la", LA_2)
     layers.orifice(pen, "la", (-19, 110), (19, 110), 9)
     pen.ellipse("vein", (-27, 116), (4, 4), wall=("vein_wall", 1.2))
     pen.ellipse("papillary", (-22, 70), (3.2, 9), angle_deg=-8)
     pen.line("chordae", [(-19, 80), (-13, 90), (-8, 97)], 0.9)
-    layers.valve(pen, "mitral", "mitral", [(-19, 110), (19, 110)], (-2, 102), [(-13, 92), (11, 90)], 2.0)
+    layers.valve(pen, "mitral", "mitral", [(-19, 110), (19, 110)], (-2, 102), [(-13, 92), (11, 90)], 1.1)
     if patient.mitral_calcium:
         pen.ellipse("calcium", (-21, 111), (4, 3))
-    layers.chest_wall(pen, 9.0)
     return Scene(pen.shapes, _beat(patient, (0, 16), (0, 110), 23.0))
 
 
 def a3c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Apical long axis: LA lower left, root lower right; a parasternal long axis turned upright."""
+    layers.chest_wall(pen, 9.0)
     root = [(12, 102), (18, 118), (27, 136), (36, 156)]
     rvot = [(38, 50), (52, 60), (58, 84), (54, 104), (44, 104), (42, 80)]
     pen.area("rv", rvot, rough_mm=1.2, wall=("rv_wall", 3.5))
     pen.area("la", LA_3, wall=("atrial_wall", 2.2))
-    pen.line("pericardium", [(-14, 16), (-40, 40), (-46, 84), (-42, 114), (-46, 140)], 2.6)
+    pen.line("pericardium", [(-45, 76), (-46, 92), (-42, 114), (-46, 138)], 2.2)
     pen.tube("aorta", root, 13.5, wall=("vessel_wall", 2.0))
     pen.area("myocardium", MASS_2)
     pen.tube("aorta", root, 13.5)
-    pen.area("lv", LV_2, rough_mm=1.2)
+    pen.area("lv", LV_2, rough_mm=1.1)
     pen.area("la", LA_3)
     layers.orifice(pen, "lv", (5, 104), (26, 100), 12)
     layers.orifice(pen, "la", (-25, 110), (3, 110), 9)
     pen.line("chordae", [(-16, 80), (-14, 90), (-12, 98)], 0.9)
-    layers.valve(pen, "mitral", "mitral", [(-25, 111), (3, 112)], (-13, 104), [(-20, 97), (5, 88)], 2.0)
-    layers.valve(pen, "aortic_valve", "aortic", [(6, 119), (31, 112)], (21, 123), [(13, 132), (35, 126)], 1.4)
+    layers.valve(pen, "mitral", "mitral", [(-25, 111), (3, 112)], (-13, 104), [(-20, 97), (5, 88)], 1.1)
+    layers.valve(pen, "aortic_valve", "aortic", [(6, 119), (31, 112)], (21, 123), [(13, 132), (35, 126)], 1.1)
     if patient.mitral_calcium:
         pen.ellipse("calcium", (-27, 112), (4, 3))
-    layers.chest_wall(pen, 9.0)
     return Scene(pen.shapes, _beat(patient, (0, 16), (0, 110), 23.0))

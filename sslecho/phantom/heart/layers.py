@@ -21,6 +21,14 @@ def chest_wall(pen: Pen, thickness_mm: float) -> None:
     pen.shapes += [band("skin", -60, 1.6), band("fat", 1.6, 1.6 + fat), band("muscle", 1.6 + fat, thickness_mm)]
 
 
+def far_lung(pen: Pen, depth_mm: float) -> None:
+    """The lung behind the heart: a wavy, dome-shaped surface."""
+    x = np.linspace(-150, 150, 13)
+    height = pen.rng.normal(0, 3.0, 13) + 18 * (x / 110) ** 2 * pen.rng.uniform(-0.6, 1.0)
+    surface = np.stack([x, depth_mm + height], axis=1)
+    pen.area("lung", [*surface, (150, 400), (0, 420), (-150, 400)])
+
+
 def liver(pen: Pen, from_mm: float, to_mm: float) -> None:
     """The window of a subcostal view."""
     pen.shapes += [band("skin", -60, 2), band("fat", 2, 8), band("muscle", 8, from_mm), band("liver", from_mm, to_mm)]

@@ -31,7 +31,8 @@ ROOT_HALF = [11, 13, 17, 14.5, 15, 15]
 
 def plax(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Parasternal long axis: apex off the screen on the left, root and left atrium on the right."""
-    pen.shapes.append(layers.band("lung", 123, 420))
+    layers.chest_wall(pen, 14.0)
+    layers.far_lung(pen, 123)
     pen.area("surroundings", [(-140, 60), (-60, 20), (40, 18), (140, 40), (150, 125), (60, 132), (0, 124), (-120, 118)])
     pen.line("pericardium", [(-120, 113), (-70, 117), (-20, 120.5), (4, 122), (30, 126)], 3.5)
     pen.tube("descending_aorta", [(11.5, 135), (12.5, 135)], 10.5, wall=("vessel_wall", 1.5))
@@ -49,11 +50,10 @@ def plax(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     layers.orifice(pen, "lv", (10, 64), (10, 78), 16)
     layers.orifice(pen, "la", (13, 84), (5, 106), 9)
     pen.line("chordae", [(-14, 92), (-34, 99), (-50, 101)], 1.0)
-    layers.valve(pen, "mitral", "mitral", [(13, 81), (5, 107)], (-6, 94), [(-13, 73), (-9, 104)], 2.2)
-    layers.valve(pen, "aortic_valve", "aortic", [(17, 53), (17, 79)], (26, 66), [(32, 53), (32, 76)], 1.4)
+    layers.valve(pen, "mitral", "mitral", [(13, 81), (5, 107)], (-6, 94), [(-13, 73), (-9, 104)], 1.1)
+    layers.valve(pen, "aortic_valve", "aortic", [(17, 53), (17, 79)], (26, 66), [(32, 53), (32, 76)], 1.1)
     if patient.mitral_calcium:
         pen.ellipse("calcium", (4, 109), (4, 3))
-    layers.chest_wall(pen, 14.0)
     lv = squeeze((-90, 80), (12, 82), 24.0, 10.0, patient.shortening)
     modes = {
         "contraction": together(
@@ -67,7 +67,8 @@ def plax(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
 
 def rv_inflow(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Right ventricular inflow: RV left, RA right, tricuspid valve between, no left heart."""
-    pen.shapes.append(layers.band("lung", 150, 420))
+    layers.chest_wall(pen, 14.0)
+    layers.far_lung(pen, 150)
     pen.line("pericardium", [(-120, 96), (-60, 100), (-20, 112), (30, 124)], 3.0)
     pen.area("liver", [(-130, 102), (-60, 104), (-20, 116), (30, 130), (40, 190), (-130, 190)])
     rv = [(-62, 66), (-50, 38), (-16, 26), (16, 30), (28, 44), (14, 62), (-6, 84), (-30, 92), (-54, 86)]
@@ -78,12 +79,11 @@ def rv_inflow(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     pen.area("ra", ra)
     pen.ellipse("vein", (10, 113), (4.5, 4.5), wall=("vein_wall", 1.2))
     layers.orifice(pen, "rv", (28, 50), (-1, 85), 10)
-    pen.line("pericardium", [(38, 112), (43, 108), (48, 102)], 1.5)
+    pen.line("pericardium", [(38, 112), (43, 108), (48, 102)], 1.1)
     pen.line("moderator_band", [(-50, 60), (-36, 58), (-20, 80)], 2.4)
     if patient.pacing_wire:
-        pen.line("wire", [(64, 96), (20, 70), (-30, 62), (-56, 70)], 1.6)
-    layers.valve(pen, "tricuspid", "mitral", [(30, 46), (-4, 88)], (9, 64), [(4, 42), (-18, 76)], 1.9)
-    layers.chest_wall(pen, 14.0)
+        pen.line("wire", [(64, 96), (20, 70), (-30, 62), (-56, 70)], 1.1)
+    layers.valve(pen, "tricuspid", "mitral", [(30, 46), (-4, 88)], (9, 64), [(4, 42), (-18, 76)], 1.1)
     modes = {
         "contraction": together(
             squeeze((-58, 60), (14, 66), 26.0, 5.0, 0.26), descend((-60, 58), (12, 67), 16.0, roof_mm=55)

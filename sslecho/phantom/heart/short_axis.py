@@ -11,7 +11,8 @@ from sslecho.phantom.scene import Scene, Shape
 
 def psax_av(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Short axis at the aortic valve: RA on the left, outflow tract over the top, pulmonary artery on the right."""
-    pen.shapes.append(layers.band("lung", 142, 420))
+    layers.chest_wall(pen, 14.0)
+    layers.far_lung(pen, 142)
     mass = [(-74, 78), (-58, 46), (-24, 26), (14, 24), (46, 38), (58, 62), (40, 70), (22, 58), (0, 52), (-18, 58),
             (-30, 76), (-52, 92)]  # fmt: skip
     rvot = [(-66, 78), (-52, 50), (-22, 32), (12, 30), (40, 42), (50, 60), (38, 64), (22, 52), (0, 47), (-20, 54),
@@ -26,16 +27,15 @@ def psax_av(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     pen.tube("pulmonary_artery", [(40, 58), (47, 76), (44, 96), (36, 112)], 11.0, wall=("vessel_wall", 1.6))
     pen.ellipse("aorta", (0, 72), (17, 17), wall=("vessel_wall", 2.2))
     layers.orifice(pen, "rv", (-58, 84), (-36, 82), 8)
-    layers.valve(pen, "tricuspid", "mitral", [(-62, 86), (-31, 80)], (-47, 82), [(-58, 70), (-36, 68)], 1.8)
-    layers.valve(pen, "pulmonary_valve", "aortic", [(31, 56), (50, 60)], (42, 64), [(36, 68), (52, 70)], 1.3)
+    layers.valve(pen, "tricuspid", "mitral", [(-62, 86), (-31, 80)], (-47, 82), [(-58, 70), (-36, 68)], 1.1)
+    layers.valve(pen, "pulmonary_valve", "aortic", [(31, 56), (50, 60)], (42, 64), [(36, 68), (52, 70)], 1.0)
     center = np.array([0.0, 72.0])
     commissures = [center + 16.5 * np.array([np.cos(a), np.sin(a)]) for a in np.deg2rad([90, 210, 330])]
     for k, commissure in enumerate(commissures):
         # Closed, the cusps' edges make a Y; open, each edge folds back onto the wall.
         following = commissures[(k + 1) % 3]
         folded = center + 0.8 * (following + commissure - 2 * center)
-        pen.leaflet("aortic_valve", commissure, center, folded, course="aortic", thickness_mm=1.5, bow=0.0)
-    layers.chest_wall(pen, 14.0)
+        pen.leaflet("aortic_valve", commissure, center, folded, course="aortic", thickness_mm=1.1, bow=0.0)
     modes = {
         "contraction": together(
             nudge((0, 72), 26, (0, -6.0)), squeeze((-66, 66), (44, 50), 12.0, 4.0, 0.30), nudge((5, 115), 18, (0, 4.0))
@@ -47,6 +47,7 @@ def psax_av(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
 
 def psax_mid(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Short axis of the LV between mitral leaflets and papillary muscles; the level is the acquisition's."""
+    layers.chest_wall(pen, 14.0)
     level = float(rng.normal(0.5, 0.35))
     mitral_level = level < 0.5
     cavity, wall = (25.0, 9.0) if mitral_level else (23.0, 9.5)
@@ -54,7 +55,7 @@ def psax_mid(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     cavity, wall = cavity + grow[0] - 0.6 * grow[1], wall + grow[1]
     center = np.array([10.0, 80.0])
     outer = cavity + wall
-    pen.shapes.append(layers.band("lung", 80 + outer + 8, 420))
+    layers.far_lung(pen, 80 + outer + 8)
     pen.area("surroundings", [(-90, 40), (0, 18), (80, 40), (90, 100), (40, 80 + outer + 12), (-40, 80 + outer + 10)])
     angles = np.deg2rad(np.linspace(150, 292, 9))
     depth = 24.0 * np.sin(np.linspace(0, np.pi, 9)) ** 0.6
@@ -74,13 +75,12 @@ def psax_mid(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
             x = np.linspace(-half, half, 7)
             rest = np.stack([x, side * 1.2 + 1.5 * (1 - (x / half) ** 2)], axis=1) + center
             opened = np.stack([np.zeros(7), gap * (1 - (x / half) ** 2)], axis=1)
-            pen.shapes.append(Shape("mitral", rest, np.full(7, 1.1), moves={"mitral": opened}))
+            pen.shapes.append(Shape("mitral", rest, np.full(7, 0.8), moves={"mitral": opened}))
     else:
         for degrees in (35.0, 145.0):
             a = np.deg2rad(degrees + rng.normal(0, 6))
             place = center + (cavity - 4.0) * np.array([np.cos(a), np.sin(a)])
             pen.ellipse("papillary", place, (7.5, 6.5), angle_deg=float(np.rad2deg(a)), rough_mm=0.8)
-    layers.chest_wall(pen, 14.0)
     shortening = patient.shortening * 0.9
     modes = {
         "contraction": together(ring(center, cavity, wall, shortening, 4.0), nudge((-22, 55), 16, (4.0, 5.0))),

@@ -17,7 +17,7 @@ def sc4c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     lv = [(-8, 110), (20, 102), (54, 106), (82, 116), (72, 130), (40, 140), (6, 142), (-10, 132)]
     ra = [(-20, 74), (-44, 70), (-64, 84), (-68, 104), (-48, 110), (-24, 102)]
     la = [(-16, 112), (-40, 114), (-62, 116), (-66, 136), (-48, 152), (-22, 148), (-12, 132)]
-    pen.shapes.append(layers.band("lung", 168, 420))
+    layers.far_lung(pen, 168)
     layers.liver(pen, 14, 58)
     # The liver's lower border slopes; what lies right of it is the diaphragm and the heart's bed.
     pen.area("liver", [(-160, 20), (90, 16), (60, 50), (10, 55), (-60, 68), (-100, 100), (-160, 130)])
@@ -33,16 +33,16 @@ def sc4c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
         pen.line("effusion", [(-60, 70), (-20, 56), (30, 58), (76, 82)], patient.effusion_mm)
     pen.line("pericardium", [(-62, 66), (-20, 54), (30, 58), (70, 76), (96, 104)], 2.6)
     pen.area("myocardium", mass)
-    pen.area("rv", rv, rough_mm=1.4)
-    pen.area("lv", lv, rough_mm=1.2)
+    pen.area("rv", rv, rough_mm=1.1)
+    pen.area("lv", lv, rough_mm=1.1)
     pen.area("ra", ra)
     pen.area("la", la)
     layers.orifice(pen, "rv", (-17, 75), (-19, 100), 10)
     layers.orifice(pen, "lv", (-12, 114), (-12, 142), 10)
-    layers.valve(pen, "tricuspid", "mitral", [(-16, 74), (-18, 101)], (-8, 88), [(2, 78), (-2, 96)], 1.8)
-    layers.valve(pen, "mitral", "mitral", [(-11, 112), (-12, 143)], (-3, 126), [(10, 114), (3, 139)], 2.0)
+    layers.valve(pen, "tricuspid", "mitral", [(-16, 74), (-18, 101)], (-8, 88), [(2, 78), (-2, 96)], 1.1)
+    layers.valve(pen, "mitral", "mitral", [(-11, 112), (-12, 143)], (-3, 126), [(10, 114), (3, 139)], 1.1)
     if patient.pacing_wire:
-        pen.line("wire", [(-58, 88), (-18, 88), (30, 82), (60, 90)], 1.6)
+        pen.line("wire", [(-58, 88), (-18, 88), (30, 82), (60, 90)], 1.1)
     modes = {
         "contraction": together(
             squeeze((86, 122), (-12, 122), 18.0, patient.wall_mm, patient.shortening),

@@ -11,6 +11,7 @@ from sslecho.phantom.scene import Scene
 
 def suprasternal(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Long axis of the arch; in 40 % of acquisitions only one limb of it is caught."""
+    layers.chest_wall(pen, 12.0)
     missing = float(rng.uniform())
     t = np.deg2rad(np.linspace(180, 360, 9))
     arch = np.stack([26 * np.cos(t), 72 + 22 * np.sin(t)], axis=1)
@@ -33,7 +34,6 @@ def suprasternal(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     own.tube("aorta", path, half, wall=("vessel_wall", 2.0), swells=pulse)
     own.ellipse("pulmonary_artery", (-2, 94), (8, 8), wall=("vessel_wall", 1.6))
     pen.shapes += own.shapes
-    layers.chest_wall(pen, 12.0)
     modes = {"contraction": nudge((0, 80), 30, (0.5, 1.5)), "breath": drift((0.3, 1.5))}
     return Scene(
         pen.shapes, modes, latents={"part": "left" if missing < 0.2 else "right" if missing < 0.4 else "whole"}
