@@ -99,6 +99,12 @@ class ShardWriter:
             for index in range(n_shards)
         ]
 
+    def remove(self) -> None:
+        """Remove all of this writer's files."""
+        self.rewind(0)
+        self._file.close()
+        self._path(0).unlink()
+
     @property
     def closed(self) -> bool:
         return self._file.closed

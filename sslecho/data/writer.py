@@ -9,6 +9,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,16 @@ class StoreWriter:
         finally:
             self._shards.close()
             self._journal.close()
+
+    def discard(self) -> None:
+        """Remove all that was added and leave the folder as it was found."""
+        self._closed = True
+        self._shards.remove()
+        self._journal.close()
+        shutil.rmtree(self.path / ".writing", ignore_errors=True)
+        for folder in (self.path / "shards", self.path):
+            with suppress(OSError):
+                folder.rmdir()  # refuses where something else is in it
 
     def __enter__(self) -> "StoreWriter":
         return self

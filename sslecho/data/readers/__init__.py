@@ -1,0 +1,1 @@
+"""Files -> gray frames: one file for each kind of source."""

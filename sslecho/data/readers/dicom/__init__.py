@@ -1,0 +1,1 @@
+"""DICOM through pydicom: headers, pixels to gray, times, spacing."""

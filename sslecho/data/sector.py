@@ -1,0 +1,171 @@
+"""Find the scanned sector of a clip, from its pixels, and blank all that lies outside: names, logos, scales.
+
+What moves and is bright is tissue; what stands still is drawn by the machine. The sector is the convex hull of
+the largest connected piece of it, after an opening that tears letters and lines off. A curved probe's sector
+is hollow at the top, so the part of the hull nearer to its apex than any tissue is cut away too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+WORKING_SIZE = 256  # the sector is looked for in a picture of this size
+MOVES = 2.5  # gray levels of standard deviation over a clip; JPEG and H.264 leave standing text below that
+STANDS_OUT = 8  # gray levels above the background
+FLAT = 2  # gray levels between neighbors
+MIN_FRAMES_FOR_MOTION = 5
+MIN_MOVING_SHARE = 0.35  # of the bright area; below, the clip is taken as frozen
+MIN_AREA = 0.08  # of the picture
+MIN_SOLIDITY = 0.6  # the piece's area over its hull's
+WHOLE = 0.97  # of the picture: nothing is left to blank
+
+
+@dataclass(frozen=True)
+class Sector:
+    """A sector in source pixels.
+
+    Attributes:
+        mask: what lies inside.
+        box: x0, y0, x1, y1 of the mask.
+    """
+
+    mask: Bool[np.ndarray, "h w"]
+    box: tuple[int, int, int, int]
+
+    def blank(self, pixels: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+        """The picture with black outside the sector."""
+        return np.where(self.mask, pixels, np.uint8(0))
+
+
+def find_sector(frames: Sequence[UInt8[np.ndarray, "h w"]]) -> Sector | None:
+    """The sector that all frames of a clip share.
+
+    Args:
+        frames: some or all frames of one clip, all of one shape.
+
+    Returns:
+        The sector; None where nothing like a fan or a rectangle stands out, or where it fills the picture.
+    """
+    height, width = frames[0].shape
+    step = max(1.0, max(height, width) / WORKING_SIZE)
+    shape = max(1, round(height / step)), max(1, round(width / step))
+    small = np.stack([_shrink(frame, shape) for frame in frames]).astype(np.float32)
+    bright = small.max(axis=0)
+    tissue = (bright > _background(bright) + STANDS_OUT) & _textured(bright)
+    if len(small) >= MIN_FRAMES_FOR_MOTION:
+        moving = ndimage.binary_closing(small.std(axis=0) > MOVES, iterations=2) & tissue
+        if moving.sum() >= MIN_MOVING_SHARE * tissue.sum():
+            tissue = moving
+    piece = _largest_piece(tissue)
+    if piece.sum() < MIN_AREA * piece.size:
+        return None
+    hull = convex_hull(_outline(piece))
+    filled = fill_polygon(hull, shape)
+    if piece.sum() < MIN_SOLIDITY * filled.sum() or filled.sum() > WHOLE * filled.size:
+        return None
+    filled &= ~_hollow(piece, filled)
+    # Half a working pixel inward: a letter that touches the edge must not leave a rim.
+    full = Image.fromarray(np.where(filled, 255, 0).astype(np.uint8)).resize((width, height), Image.Resampling.BILINEAR)
+    mask = np.asarray(full) > 127
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return Sector(mask, (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1))
+
+
+def convex_hull(points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "m 2"]:
+    """Corners of the convex hull, in order around it.
+
+    Source: A. M. Andrew, "Another efficient algorithm for convex hulls in two dimensions", 1979.
+    """
+    ordered = sorted({(float(x), float(y)) for x, y in points})
+
+    def half(path: list[tuple[float, float]]) -> list[tuple[float, float]]:
+        corners: list[tuple[float, float]] = []
+        for x, y in path:
+            while len(corners) > 1:
+                (x0, y0), (x1, y1) = corners[-2:]
+                if (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0:
+                    break
+                corners.pop()
+            corners.append((x, y))
+        return corners[:-1]
+
+    return np.array(half(ordered) + half(ordered[::-1]) or ordered, dtype=np.float64)
+
+
+def fill_polygon(corners: Float[np.ndarray, "n 2"], shape: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
+    """Pixels whose centers lie in a polygon of (x, y) corners, its edge included."""
+    image = Image.new("1", (shape[1], shape[0]))
+    ImageDraw.Draw(image).polygon([(float(x), float(y)) for x, y in corners], fill=1, outline=1)
+    return np.array(image, dtype=bool)
+
+
+def _shrink(frame: UInt8[np.ndarray, "h w"], shape: tuple[int, int]) -> UInt8[np.ndarray, "small_h small_w"]:
+    if frame.shape == shape:
+        return frame
+    return np.asarray(Image.fromarray(frame).resize((shape[1], shape[0]), Image.Resampling.BOX))
+
+
+def _background(bright: Float[np.ndarray, "h w"]) -> float:
+    """The gray of what is not scanned: the commonest value of the picture's rim, or of its dark tenth."""
+    rim = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
+    values, counts = np.unique(rim.round(), return_counts=True)
+    return float(min(values[counts.argmax()], np.quantile(bright, 0.1)))
+
+
+def _textured(bright: Float[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Where neighbors differ: echoes always do, the bars and boxes of a machine's screen don't."""
+    return ndimage.maximum_filter(bright, 3) - ndimage.minimum_filter(bright, 3) > FLAT
+
+
+def _largest_piece(tissue: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    # Speckle is full of holes: close them first, then open, so that letters and lines tear off.
+    closed = ndimage.binary_closing(np.pad(tissue, 4), iterations=2)
+    solid = ndimage.binary_fill_holes(closed)
+    opened = ndimage.binary_opening(solid, structure=_disk(4))[4:-4, 4:-4]
+    labels, n_pieces = ndimage.label(opened)
+    if not n_pieces:
+        return np.zeros_like(tissue)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return labels == sizes.argmax()
+
+
+def _disk(radius: int) -> Bool[np.ndarray, "d d"]:
+    y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
+    return x * x + y * y <= radius * radius
+
+
+def _outline(piece: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "n 2"]:
+    """The first and last pixel of each row, as (x, y): all that a convex hull needs."""
+    rows = np.flatnonzero(piece.any(axis=1))
+    first = piece[rows].argmax(axis=1)
+    last = piece.shape[1] - 1 - piece[rows, ::-1].argmax(axis=1)
+    return np.concatenate([np.stack([first, rows], 1), np.stack([last, rows], 1)]).astype(np.float64)
+
+
+def _hollow(piece: Bool[np.ndarray, "h w"], filled: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """The part of the hull above a curved probe's face: nearer to the apex than 999 of 1000 tissue pixels."""
+    nothing = np.zeros_like(filled)
+    rows = np.flatnonzero(filled.any(axis=1))
+    # The two sides of a fan, from the rows between its upper corners and its widest place.
+    left = filled[rows].argmax(axis=1).astype(np.float64)
+    right = (filled.shape[1] - 1 - filled[rows, ::-1].argmax(axis=1)).astype(np.float64)
+    widest = int(np.argmax(right - left))
+    if widest < 16:
+        return nothing
+    part = slice(widest // 8, widest * 7 // 8)
+    left_slope, left_start = np.polyfit(rows[part], left[part], 1)
+    right_slope, right_start = np.polyfit(rows[part], right[part], 1)
+    if right_slope - left_slope < 0.2:
+        return nothing  # nearly parallel sides: a linear probe has no apex
+    apex_y = (left_start - right_start) / (right_slope - left_slope)
+    apex_x = left_start + left_slope * apex_y
+    y, x = np.indices(filled.shape)
+    radius = np.hypot(y - apex_y, x - apex_x)
+    if apex_y > rows[0] + 2:
+        return nothing
+    return filled & (radius < np.quantile(radius[piece], 0.001) - 1)
