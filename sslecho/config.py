@@ -23,10 +23,9 @@ def option(
     help: str,
     *,
     choices: Sequence[str] | Registry | None = None,
-    minimum: float | None = None,
-    maximum: float | None = None,
+    minimum: int | float | None = None,
+    maximum: int | float | None = None,
     decides: bool = True,
-    flag: str | None = None,
 ) -> Any:
     """A field of a settings class.
 
@@ -37,16 +36,8 @@ def option(
         minimum, maximum: bounds of a number, both allowed themselves.
         decides: whether the result depends on it. Only such settings form a run's identity: a run may
             be resumed with other `workers`, not with another `seed`.
-        flag: the name of the command-line flag where it is not the field's name.
     """
-    metadata = {
-        "help": help,
-        "choices": choices,
-        "minimum": minimum,
-        "maximum": maximum,
-        "decides": decides,
-        "flag": flag,
-    }
+    metadata = {"help": help, "choices": choices, "minimum": minimum, "maximum": maximum, "decides": decides}
     return dataclasses.field(default=default, metadata=metadata)
 
 

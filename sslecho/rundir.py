@@ -92,7 +92,10 @@ def write_atomic(path: Path, content: bytes) -> None:
     Raises:
         SslechoError: the disk is full; the old file is untouched.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise disk_error(path, error) from error
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -196,3 +199,8 @@ def _refuse_another_identity(path: Path, found: Mapping[str, Any], wanted: Mappi
 def warn(message: str) -> None:
     """A line on stderr that the user should read."""
     print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
+def say(message: str) -> None:
+    """A line on stderr about what is going on."""
+    print(message, file=sys.stderr, flush=True)

@@ -21,7 +21,7 @@ from sslecho.metrics.retrieval import neighbor_purity
 from sslecho.models.baselines import random_encoder
 from sslecho.models.encoder import Encoder
 from sslecho.rundir import RunDir, sha256_of, warn, write_atomic, write_json
-from sslecho.tasks.cluster import Clustering, cluster_and_score
+from sslecho.tasks.cluster import Clustering, check_clusterable, cluster_and_score
 from sslecho.tasks.predictions import Predictions, write_predictions
 
 NEIGHBORS = 10
@@ -55,6 +55,12 @@ def cluster(
             "ingest with --labels; without --purity the clusters are made and not scored"
         )
     items = named.per_clip() if settings.level == "clip" else named
+    check_clusterable(
+        len(items),
+        ks=settings.k,
+        splits=items.column("split"),
+        labels=items.column("label") if settings.purity else None,
+    )
     run = RunDir.open(
         out,
         command="cluster",
@@ -181,9 +187,9 @@ def _result(
 
 def _neighbors(items: Embeddings, index: FlatIndex, *, unit: str, seed: int) -> dict[str, Any]:
     """How often the nearest items of other patients have the same label."""
-    labels, units = items.column("label"), items.column("unit_id").astype(str)
+    labels, units = items.column("label"), items.column("unit_id")
     labeled = np.flatnonzero([label is not None for label in labels])
-    if len(set(units[labeled])) < 2:
+    if len(set(units[labeled].tolist())) < 2:
         return {"k": NEIGHBORS, "purity": None, "unit": unit}
     queries = labeled
     if len(queries) > MOST_QUERIES:
@@ -194,7 +200,7 @@ def _neighbors(items: Embeddings, index: FlatIndex, *, unit: str, seed: int) -> 
         query_groups=units[queries],
         groups=units,
     )
-    purity = neighbor_purity(labels[queries], found, labels)
+    purity = neighbor_purity(labels[queries], found, gallery_labels=labels)
     return {"k": NEIGHBORS, "purity": purity, "n": len(queries), "unit": unit}
 
 

@@ -22,7 +22,8 @@ class PhantomSettings(Machine):
 
     kind: str = option("echo", "What is simulated.", choices=("echo", "fetal"))
     patients: int = option(24, "How many patients.", minimum=1)
-    clips_per_view: int = option(1, "Repeats of a view in one patient, at most.", minimum=1, maximum=4)
+    views_per_patient: int = option(4, "How many of the echo views a patient has.", minimum=1, maximum=12)
+    clips_per_view: int = option(2, "Repeats of a view in one patient, at most.", minimum=1, maximum=4)
     frames: int = option(16, "Frames a clip (stills have one).", minimum=1)
     format: str = option("png", "How the files are written.", choices=("dicom", "video", "png"))
     size: int = option(256, "Side of the pictures, in pixels.", minimum=64, maximum=1024)
@@ -35,6 +36,7 @@ class IngestSettings(Machine):
     """Files to a store."""
 
     labels: str | None = option(None, "CSV with path or clip_id, then label, patient, clip, frame, grade, split …")
+    label_column: str = option("label", "The column of the CSV that holds the label.")
     labels_from: str | None = option(None, "Take each file's label from the name of its folder.", choices=("folder",))
     patient_from: str | None = option(
         None, "Where patients come from: column:NAME, folder, regex:…, dicom, clip, or unknown."

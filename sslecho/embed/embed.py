@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from sslecho.progress import track
 from sslecho.rundir import disk_error
 
 
+@runtime_checkable
 class Encodes(Protocol):
     """What can be embedded with: an Encoder, or a baseline that learned nothing."""
 

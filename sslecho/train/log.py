@@ -2,7 +2,10 @@
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from sslecho.rundir import write_text
 
@@ -24,16 +27,19 @@ class TrainingLog:
         self._events = folder / "tensorboard"
         self._active = active
 
-    def start(self, step: int) -> None:
-        """Begin after `step` steps: lines that a killed run wrote beyond its last checkpoint are dropped."""
+    @contextmanager
+    def after(self, step: int) -> Iterator[None]:
+        """Log what comes after `step` steps; lines that a killed run wrote beyond its checkpoint are dropped."""
         if not self._active:
+            yield
             return
         self._events.mkdir(exist_ok=True)
-        self._writer = _open_events(self._events / f"events.out.tfevents.{step:09d}.sslecho")
         if self._jsonl.exists():
             lines = self._jsonl.read_text(encoding="utf-8").splitlines()
             kept = [line for line in lines if _step_of(line) <= step]
             write_text(self._jsonl, "".join(f"{line}\n" for line in kept))
+        with closing(_open_events(self._events / f"events.out.tfevents.{step:09d}.sslecho")) as self._writer:
+            yield
 
     def write(self, *, step: int, **fields: float) -> None:
         """Add one line and one event for each of `TAGS`."""
@@ -50,7 +56,7 @@ class TrainingLog:
         self._writer.flush()
 
 
-def read_log(folder: Path) -> list[dict[str, float]]:
+def read_log(folder: Path) -> list[dict[str, Any]]:
     """The lines of a run's log, or nothing where there is none."""
     try:
         lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
@@ -61,12 +67,12 @@ def read_log(folder: Path) -> list[dict[str, float]]:
 
 def _step_of(line: str) -> float:
     try:
-        return json.loads(line)["step"]
+        return float(json.loads(line)["step"])
     except (ValueError, KeyError):  # half a line, from a run that was killed while writing it
         return float("inf")
 
 
-def _open_events(path: Path):
+def _open_events(path: Path) -> Any:
     from tensorboardX.proto.event_pb2 import Event
     from tensorboardX.record_writer import RecordWriter
 

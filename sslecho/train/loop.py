@@ -115,7 +115,6 @@ def fit(
     # After the set-up, so that the optimizer's state lands on the parameters' device.
     done = checkpoint.restore(folder, _bare(module), optimizer.optimizer)
     module.train()
-    log.start(done)
     per_epoch = len(frames.rows) // plan.batch_size
     total = per_epoch * plan.epochs
     meter = Meter(plan.batch_size)
@@ -127,6 +126,7 @@ def fit(
 
     with (
         StopRequest() as stop,
+        log.after(done),
         ThreadPoolExecutor(1) as reader,  # reads the next batch while this one trains
         track("pretrain", total=total, unit="steps", done=done) as bar,
     ):
@@ -168,13 +168,16 @@ def fit(
 
 
 def make_optimizer(module: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-    """SGD with momentum or AdamW; biases and norms (vectors) are not decayed."""
+    """SGD with momentum or AdamW; biases and norms (vectors) are not decayed.
+
+    Fused: one pass over all parameters, on the CPU too, where the plain loop over tensors takes a tenth of a step.
+    """
     decayed = [p for p in module.parameters() if p.ndim > 1]
     free = [p for p in module.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": plan.weight_decay}, {"params": free, "weight_decay": 0.0}]
     if plan.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=plan.lr, momentum=0.9)
-    return torch.optim.AdamW(groups, lr=plan.lr)
+        return torch.optim.SGD(groups, lr=plan.lr, momentum=0.9, fused=True)
+    return torch.optim.AdamW(groups, lr=plan.lr, fused=True)
 
 
 def _batches(frames: Frames, plan: Plan, *, start: int, rank: int, world: int) -> Any:

@@ -37,17 +37,17 @@ class Pose(Augmentation):
 
     def draw(self, u: Float[Tensor, "n draws"]) -> Params:
         scale = between(u[:, 0], self.min_area, 1.0).sqrt()
-        stretch = (between(u[:, 1], -1, 1) * self.aspect).add(1).sqrt()
+        stretch = (between(u[:, 1], -1.0, 1.0) * self.aspect).add(1).sqrt()
         width, height = (scale * stretch).clamp(max=1), (scale / stretch).clamp(max=1)
         return {
             "width": width,
             "height": height,
             # A crop lies anywhere inside the picture.
-            "center_x": between(u[:, 2], -1, 1) * (1 - width),
-            "center_y": between(u[:, 3], -1, 1) * (1 - height),
-            "angle": torch.deg2rad(between(u[:, 4], -1, 1) * self.rotation_deg),
-            "shift_x": between(u[:, 5], -2, 2) * self.shift,
-            "shift_y": between(u[:, 6], -2, 2) * self.shift,
+            "center_x": between(u[:, 2], -1.0, 1.0) * (1 - width),
+            "center_y": between(u[:, 3], -1.0, 1.0) * (1 - height),
+            "angle": torch.deg2rad(between(u[:, 4], -1.0, 1.0) * self.rotation_deg),
+            "shift_x": between(u[:, 5], -2.0, 2.0) * self.shift,
+            "shift_y": between(u[:, 6], -2.0, 2.0) * self.shift,
             "mirror_x": torch.where(happens(u[:, 7], self.flip_x), -1.0, 1.0),
             "mirror_y": torch.where(happens(u[:, 8], self.flip_y), -1.0, 1.0),
         }

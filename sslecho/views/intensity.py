@@ -36,10 +36,10 @@ class Display(Augmentation):
 
     def draw(self, u: Float[Tensor, "n draws"]) -> Params:
         return {
-            "gain": between(u[:, 0], -1, 1) * self.gain_db / DISPLAY_RANGE_DB,
-            "slope": 1 + between(u[:, 1], -1, 1) * self.contrast,
-            "gamma": self.gamma ** between(u[:, 2], -1, 1),
-            "attenuation": between(u[:, 3], -1, 1) * self.attenuation_db / DISPLAY_RANGE_DB,
+            "gain": between(u[:, 0], -1.0, 1.0) * self.gain_db / DISPLAY_RANGE_DB,
+            "slope": 1 + between(u[:, 1], -1.0, 1.0) * self.contrast,
+            "gamma": self.gamma ** between(u[:, 2], -1.0, 1.0),
+            "attenuation": between(u[:, 3], -1.0, 1.0) * self.attenuation_db / DISPLAY_RANGE_DB,
         }
 
     def apply(self, x: Float[Tensor, "n 1 h w"], params: Params) -> Float[Tensor, "n 1 h w"]:
@@ -69,8 +69,8 @@ class Shadow(Augmentation):
     def draw(self, u: Float[Tensor, "n draws"]) -> Params:
         return {
             "loss": happens(u[:, 0], self.probability).float() * u[:, 1] * self.depth_db / DISPLAY_RANGE_DB,
-            "center": between(u[:, 2], -1, 1) * (torch.pi / 4),
-            "half": between(u[:, 3], 0.2, 1) * self.width * (torch.pi / 4),
+            "center": between(u[:, 2], -1.0, 1.0) * (torch.pi / 4),
+            "half": between(u[:, 3], 0.2, 1.0) * self.width * (torch.pi / 4),
         }
 
     def apply(self, x: Float[Tensor, "n 1 h w"], params: Params) -> Float[Tensor, "n 1 h w"]:

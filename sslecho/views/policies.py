@@ -32,10 +32,10 @@ def policy(name: str, *, size: int, min_area: float | None = None) -> tuple[Augm
     Raises:
         KeyError: no such policy.
     """
-    machine = Display(gain_db=8, contrast=0.25, gamma=1.4, attenuation_db=8)
+    machine = Display(gain_db=8.0, contrast=0.25, gamma=1.4, attenuation_db=8.0)
     lists: dict[str, tuple[Augmentation, ...]] = {
         "echo": (
-            Pose(size, min_area=min_area or 0.6, aspect=0.08, rotation_deg=12, shift=0.05),
+            Pose(size, min_area=min_area or 0.6, aspect=0.08, rotation_deg=12.0, shift=0.05),
             machine,
             Shadow(0.3),
             Speckle(0.3),
@@ -43,7 +43,7 @@ def policy(name: str, *, size: int, min_area: float | None = None) -> tuple[Augm
             Fan(0.5),
         ),
         "fetal": (
-            Pose(size, min_area=min_area or 0.5, aspect=0.08, rotation_deg=20, shift=0.05, flip_x=0.5),
+            Pose(size, min_area=min_area or 0.5, aspect=0.08, rotation_deg=20.0, shift=0.05, flip_x=0.5),
             machine,
             Shadow(0.3),
             Speckle(0.3),
@@ -51,8 +51,8 @@ def policy(name: str, *, size: int, min_area: float | None = None) -> tuple[Augm
             Fan(0.5),
         ),
         "lung": (
-            Pose(size, min_area=min_area or 0.3, aspect=0.10, rotation_deg=10, shift=0.05, flip_x=0.5),
-            Display(gain_db=5, contrast=0.25, gamma=1.4, attenuation_db=4),
+            Pose(size, min_area=min_area or 0.3, aspect=0.10, rotation_deg=10.0, shift=0.05, flip_x=0.5),
+            Display(gain_db=5.0, contrast=0.25, gamma=1.4, attenuation_db=4.0),
             Speckle(0.3),
             Blur(0.3),
             Fan(0.5),

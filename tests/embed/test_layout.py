@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from sslecho.embed.layout import umap_layout
 from sslecho.errors import InputError
 

@@ -1,0 +1,5 @@
+"""`python -m sslecho` is the `sslecho` program."""
+
+from sslecho.cli import main
+
+main()
