@@ -17,7 +17,10 @@ from sslecho.phantom.renderer import Look
 from sslecho.phantom.scene import Placement
 
 JITTER = 1.35
-REPEAT_SHARE = 0.22  # of the view's spread: repeats of a view by one hand are near twins
+# Of the view's spread, for repeats. Two of three real clips have a twin with r > 0.9 among the same patient's clips:
+# mostly the probe is held still and recorded again, sometimes it was moved in between.
+HELD, MOVED = 0.02, 0.25
+HELD_OFTEN = 0.65
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,13 @@ def draw_position(factors: Factors, keys: tuple[int | str, ...], acquisition: in
     """The view's part (patient, study, view in `keys`) plus the repeat's small one."""
     view = factors.stream("view", *keys, "position")
     repeat = factors.stream("acquisition", *keys, acquisition, "position")
-    both = view.standard_normal(9) + REPEAT_SHARE * repeat.standard_normal(9)
-    both /= np.sqrt(1 + REPEAT_SHARE**2)
+    share = HELD if repeat.uniform() < HELD_OFTEN else MOVED
+    both = (view.standard_normal(9) + share * repeat.standard_normal(9)) / np.sqrt(1 + share**2)
     quality = min(abs(0.3 * jitter * float(both[7])), 0.7)
     return Position(
         rotation_deg=float(7 * jitter * both[0]),
         shift_mm=(float(6 * jitter * both[1]), float(5 * jitter * both[2])),
-        scale=(float(np.exp(0.04 * jitter * both[3])), float(np.exp(0.04 * jitter * both[8]))),
+        scale=(float(np.exp(0.015 * jitter * both[3])), float(np.exp(0.015 * jitter * both[8]))),
         depth=float(np.exp(np.clip(0.12 * jitter * both[4], -0.3, 0.35))),
         gain_db=float(np.clip(2.6 * jitter * both[5], -9, 8)),
         angle_deg=float(7 * jitter * both[6]),

@@ -84,7 +84,7 @@ class EchoClip:
         self.position = draw_position(factors, keys, acquisition, jitter=jitter)
 
         pen = Pen(factors.stream("patient", patient, view), grow_mm=self.patient.grow_mm())
-        self.scene = plane.draw(pen, self.patient, factors.stream("acquisition", *keys, acquisition, "plane"))
+        self.scene = plane.draw(pen, self.patient, factors.stream("view", *keys, "plane"))
         angle = float(np.clip(plane.angle_deg + self.position.angle_deg, *device.angle_deg))
         depth = float(np.clip(plane.depth_mm * self.position.depth, *device.depth_mm))
         grid = BeamGrid(device.radius_mm, round(angle, 1), round(depth, 0))
@@ -102,7 +102,8 @@ class EchoClip:
         self.renderer = Renderer(
             self.stage,
             draw_look(self.settings, self.position, self.patient.body_haze),
-            factors.stream("clip", *keys, acquisition, clip, "fields"),
+            view_rng=factors.stream("view", *keys, "fields"),
+            rng=factors.stream("clip", *keys, acquisition, clip, "fields"),
             frame_rng=factors.stream("frame", *keys, acquisition, clip),
             size=size,
             window_db=window,

@@ -19,6 +19,7 @@ from sslecho.phantom.tissues import structure_table
 TGC_DB_PER_CM_MHZ = 0.5  # what the scanner assumes of all tissue
 MOST_ENHANCEMENT_DB = 5.0
 BELOW_WHITE_DB = 12.5  # where the 96th percentile of the echoes should lie: walls light gray, only the brightest white
+SAME_TISSUE = np.float32(0.85)  # share of the tissue's echo that is the same in every beat and in every repeat
 DB = np.float32(np.log(10) / 20)  # amplitude = exp(DB * decibels)
 
 
@@ -69,6 +70,7 @@ class Renderer:
     Args:
         stage: the scene before its beams.
         look: device and settings.
+        view_rng: generator of what repeats of a view have in common: the tissue's scatterers and slow texture.
         rng: the clip's generator.
         frame_rng: the frames' generator: receiver noise.
         size: the picture's side in pixels.
@@ -79,8 +81,9 @@ class Renderer:
         self,
         stage: Stage,
         look: Look,
-        rng: np.random.Generator,
         *,
+        view_rng: np.random.Generator,
+        rng: np.random.Generator,
         frame_rng: np.random.Generator,
         size: int = 256,
         window_db: Float32[np.ndarray, "lines samples"] | None = None,
@@ -95,23 +98,30 @@ class Renderer:
         self._attenuation *= np.float32(2 * look.frequency_mhz * self.grid.axial_step_mm / 10)
         self._reflectance = structure_table("reflectance")
         self._persistence = structure_table("persistence")
-        self._draw_fields(rng, frame_rng, window_db)
+        self._returning = np.where(self._persistence > 0.9, SAME_TISSUE, np.float32(0))
+        self._draw_fields(view_rng, rng, frame_rng, window_db)
         self._white_db = look.white_db - look.gain_db
         if look.auto_gain > 0:
             self._white_db += look.auto_gain * (self._bright_db() + BELOW_WHITE_DB - look.white_db)
         self._previous: tuple[int, np.ndarray] | None = None
 
     def _draw_fields(
-        self, rng: np.random.Generator, frame_rng: np.random.Generator, window_db: np.ndarray | None
+        self,
+        view_rng: np.random.Generator,
+        rng: np.random.Generator,
+        frame_rng: np.random.Generator,
+        window_db: np.ndarray | None,
     ) -> None:
         grid, look = self.grid, self.look
-        self._scatterers = speckle.complex_white(rng, *speckle.CELLS).ravel()
+        self._scatterers = speckle.complex_white(view_rng, *speckle.CELLS).ravel()
         rows, columns = speckle.CELLS
         # Elongated across the beam: the walls' layers and the muscle of the surroundings mostly lie so.
-        fine = speckle.smooth_field(rng, (rows, columns // 2), (1.2, 3.0))
-        coarse = speckle.smooth_field(rng, (rows, columns // 2), (4.0, 8.0))
+        fine = speckle.smooth_field(view_rng, (rows, columns // 2), (1.2, 3.0))
+        coarse = speckle.smooth_field(view_rng, (rows, columns // 2), (4.0, 8.0))
         self._texture = (look.texture_db * (0.8 * fine + 0.6 * coarse)).ravel()
-        still = speckle.near_field(rng, grid, clutter=look.clutter, decay_mm=look.clutter_mm, bands=look.reverberations)
+        still = speckle.near_field(
+            view_rng, grid, clutter=look.clutter, decay_mm=look.clutter_mm, bands=look.reverberations
+        )
         self._still = np.ascontiguousarray(still)
         noise = speckle.convolve(speckle.complex_white(rng, 2 * grid.lines, grid.samples + 64), self._axial, axis=1)
         self._noise = noise
@@ -176,12 +186,14 @@ class Renderer:
         turn = self._phase + frame * step
         which = np.floor(turn).astype(np.int64)
         angle = ((turn - which) * (np.pi / 2)).astype(np.float32)
+        moving = np.sqrt(1 - self._returning**2)
         flat = labels.ravel()
         limit = self._scatterers.size - 1
         first = (cell + self._offsets[which % 4096].astype(np.int32).take(flat)) & limit
         second = (cell + self._offsets[(which + 1) % 4096].astype(np.int32).take(flat)) & limit
-        scatterers = self._scatterers.take(first) * np.cos(angle).take(flat)
-        scatterers += self._scatterers.take(second) * np.sin(angle).take(flat)
+        scatterers = self._scatterers.take(cell) * self._returning.take(flat)
+        scatterers += self._scatterers.take(first) * (moving * np.cos(angle)).take(flat)
+        scatterers += self._scatterers.take(second) * (moving * np.sin(angle)).take(flat)
         return scatterers.reshape(labels.shape), texture.reshape(labels.shape)
 
     def envelope(

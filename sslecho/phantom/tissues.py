@@ -31,7 +31,8 @@ TISSUES: dict[str, Tissue] = {
     "valve": Tissue(2, 0.6, 2.0),
     "pericardium": Tissue(5, 0.8, 3.5),
     "vessel_wall": Tissue(-1, 0.7, 1.6),
-    "atrial_wall": Tissue(-2, 0.6, 1.3),
+    "atrial_wall": Tissue(-4, 0.6, 1.1),
+    "epicardial_fat": Tissue(1, 0.63, 0.8),
     "lung": Tissue(-5, 1.3, 2.2, 0.8),
     "bone": Tissue(13, 12.0, 9.0),  # [A] 15
     "liver": Tissue(-4, 0.5, 1.0),  # [A]
@@ -88,6 +89,7 @@ STRUCTURES: dict[str, str] = {
     "effusion": "fluid",
     "calcium": "calcium",
     "wire": "calcium",
+    "epicardial_fat": "epicardial_fat",
     "lung": "lung",
     "rib": "bone",
     "spine": "bone",

@@ -70,8 +70,8 @@ def draw_fetus(factors: Factors, number: int) -> Fetus:
         number=number,
         weeks=weeks,
         **sizes,
-        fat_mm=float(rng.uniform(10, 28)),
+        fat_mm=float(rng.uniform(5, 18)),
         placenta_anterior=bool(rng.uniform() < 0.45),
-        placenta_mm=float(rng.uniform(18, 26)),
+        placenta_mm=float(rng.uniform(14, 22)),
         body_haze=float(1 - rng.beta(5, 2)),
     )

@@ -69,13 +69,16 @@ def draw_still(
     depth = float(np.clip(depth * position.depth**0.6, *device.depth_mm))
     grid = BeamGrid(device.radius_mm, round(angle, 1), round(depth, 0))
     # The fetus's own lie is free already: the hand only rocks a little, and sizes are the fetus's.
-    placement = Placement(0.6 * position.rotation_deg, (1.0, 1.0), position.shift_mm, center)
+    placement = Placement(
+        0.6 * position.rotation_deg, (1.0, 1.0), (position.shift_mm[0], 0.5 * position.shift_mm[1]), center
+    )
     stage = Stage(Scene(pen.shapes), placement, grid, clock.COURSES)
     look = replace(draw_look(settings, position, fetus.body_haze), reverberations=2, clutter=0.5)
     renderer = Renderer(
         stage,
         look,
-        factors.stream("clip", *keys, acquisition, "fields"),
+        view_rng=factors.stream("view", *keys, "fields"),
+        rng=factors.stream("clip", *keys, acquisition, "fields"),
         frame_rng=factors.stream("frame", *keys, acquisition),
         size=size,
         window_db=window_db(factors.stream("view", *keys, "window"), grid, position.quality),
@@ -126,10 +129,10 @@ def _in_uterus(
     radius = draw(Pen(np.random.default_rng(0)), fetus, np.random.default_rng(0))
     top = uterus.wall_mm(fetus)
     tall = radius * (0.6 if look in FLAT else 1.0)
-    center = (float(lie.uniform(-8, 8)), top + tall + float(lie.uniform(5, 13)))
-    bottom = center[1] + tall + float(lie.uniform(8, 22)) + (0 if fetus.placenta_anterior else 0.7 * fetus.placenta_mm)
+    center = (float(lie.uniform(-6, 6)), top + tall + float(lie.uniform(2, 9)))
+    bottom = center[1] + tall + float(lie.uniform(4, 14)) + (0 if fetus.placenta_anterior else 0.7 * fetus.placenta_mm)
     uterus.uterus(pen, fetus, bottom_mm=bottom, rng=lie)
     uterus.neighbors(pen, center, radius, lie)
     subject = Pen(pen.rng, origin_mm=center, turn_deg=turn, mirror=mirror, shapes=pen.shapes)
     draw(subject, fetus, lie)
-    return max(bottom + 8, 90.0), center, {"look": look, "turn_deg": turn, "mirror": mirror}
+    return max(bottom + 4, 75.0), center, {"look": look, "turn_deg": turn, "mirror": mirror}

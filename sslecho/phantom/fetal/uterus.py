@@ -6,8 +6,8 @@ from sslecho.phantom.fetal.fetus import Fetus
 from sslecho.phantom.heart.layers import band
 from sslecho.phantom.outline import Pen
 
-MUSCLE_MM = 6.0
-MYOMETRIUM_MM = 8.0
+MUSCLE_MM = 5.0
+MYOMETRIUM_MM = 6.0
 
 
 def wall_mm(fetus: Fetus) -> float:

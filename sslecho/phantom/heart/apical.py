@@ -67,6 +67,7 @@ def _four_or_five(pen: Pen, patient: Patient, tilt: float) -> Scene:
     pen.ellipse("descending_aorta", (52, 146), (9.5, 9.5), wall=("vessel_wall", 1.5))
     for x in (6, 28):
         pen.tube("vein", [(x, 150), (x + (x - 18) * 0.4, 164)], 4.0, wall=("vein_wall", 1.0))
+    layers.grooves(pen, [(-52, 112), (50, 118), (-2, 126)])
     pen.area("la", la, wall=("atrial_wall", 2.2))
     pen.area("ra", ra, wall=("atrial_wall", 2.2))
     if patient.effusion_mm:
@@ -79,7 +80,7 @@ def _four_or_five(pen: Pen, patient: Patient, tilt: float) -> Scene:
     pen.area("ra", ra)
     layers.orifice(pen, "la", (3 + 4 * tilt, 110), (33, 110), 9)
     layers.orifice(pen, "ra", (-11, 104), (-44, 104), 9)
-    pen.line("moderator_band", [(-13, 62), (-24, 69), (-35, 74)], 2.6)
+    pen.line("moderator_band", [(-13, 62), (-24, 69), (-35, 74)], 1.5)
     pen.line("chordae", [(30, 74), (27, 84), (22, 94)], 0.9)
     pen.ellipse("papillary", (35, 68), (3.5, 10), angle_deg=8)
     if tilt > 0.25:
@@ -116,6 +117,7 @@ def a5c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
 def a2c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Apical two chambers: inferior wall left, anterior wall right, no right heart."""
     layers.chest_wall(pen, 9.0)
+    layers.grooves(pen, [(-36, 118), (34, 118)])
     pen.area("la", LA_2, wall=("atrial_wall", 2.2))
     pen.line("pericardium", [(-44, 74), (-45, 92), (-40, 114)], 1.1)
     pen.area("vein", [(24, 114), (36, 112), (40, 124), (27, 126)], wall=("atrial_wall", 1.6))
@@ -138,6 +140,7 @@ def a3c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     root = [(12, 102), (18, 118), (27, 136), (36, 156)]
     rvot = [(38, 50), (52, 60), (58, 84), (54, 104), (44, 104), (42, 80)]
     pen.area("rv", rvot, rough_mm=1.2, wall=("rv_wall", 3.5))
+    layers.grooves(pen, [(-38, 118), (44, 112), (8, 128)])
     pen.area("la", LA_3, wall=("atrial_wall", 2.2))
     pen.line("pericardium", [(-45, 76), (-46, 92), (-42, 114), (-46, 138)], 2.2)
     pen.tube("aorta", root, 13.5, wall=("vessel_wall", 2.0))

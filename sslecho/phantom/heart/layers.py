@@ -24,9 +24,16 @@ def chest_wall(pen: Pen, thickness_mm: float) -> None:
 def far_lung(pen: Pen, depth_mm: float) -> None:
     """The lung behind the heart: a wavy, dome-shaped surface."""
     x = np.linspace(-150, 150, 13)
-    height = pen.rng.normal(0, 3.0, 13) + 18 * (x / 110) ** 2 * pen.rng.uniform(-0.6, 1.0)
+    height = pen.rng.normal(0, 1.4, 13) + 18 * (x / 110) ** 2 * pen.rng.uniform(-0.6, 1.0)
     surface = np.stack([x, depth_mm + height], axis=1)
     pen.area("lung", [*surface, (150, 400), (0, 420), (-150, 400)])
+
+
+def grooves(pen: Pen, places) -> None:
+    """Fat between atria and ventricles: the bright patches beside the annuli."""
+    for x, z in places:
+        radii = pen.rng.uniform((7.0, 9.0), (13.0, 17.0))
+        pen.ellipse("epicardial_fat", (x, z), radii, angle_deg=float(pen.rng.uniform(-25, 25)), rough_mm=2.2)
 
 
 def liver(pen: Pen, from_mm: float, to_mm: float) -> None:

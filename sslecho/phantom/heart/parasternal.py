@@ -37,6 +37,7 @@ def plax(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     pen.line("pericardium", [(-120, 113), (-70, 117), (-20, 120.5), (4, 122), (30, 126)], 3.5)
     pen.tube("descending_aorta", [(11.5, 135), (12.5, 135)], 10.5, wall=("vessel_wall", 1.5))
     pen.ellipse("descending_aorta", (14, 135), (10.5, 10.5), wall=("vessel_wall", 1.6))
+    layers.grooves(pen, [(2, 114), (58, 84)])
     pen.area("rv_wall", RV_WALL)
     pen.area("rv", RVOT, rough_mm=1.0)
     pen.area("la", LA, wall=("atrial_wall", 2.0))
@@ -80,13 +81,13 @@ def rv_inflow(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     pen.ellipse("vein", (10, 113), (4.5, 4.5), wall=("vein_wall", 1.2))
     layers.orifice(pen, "rv", (28, 50), (-1, 85), 10)
     pen.line("pericardium", [(38, 112), (43, 108), (48, 102)], 1.1)
-    pen.line("moderator_band", [(-50, 60), (-36, 58), (-20, 80)], 2.4)
+    pen.line("moderator_band", [(-50, 60), (-36, 58), (-20, 80)], 1.4)
     if patient.pacing_wire:
         pen.line("wire", [(64, 96), (20, 70), (-30, 62), (-56, 70)], 1.1)
     layers.valve(pen, "tricuspid", "mitral", [(30, 46), (-4, 88)], (9, 64), [(4, 42), (-18, 76)], 1.1)
     modes = {
         "contraction": together(
-            squeeze((-58, 60), (14, 66), 26.0, 5.0, 0.26), descend((-60, 58), (12, 67), 16.0, roof_mm=55)
+            squeeze((-58, 60), (14, 66), 26.0, 5.0, 0.22), descend((-60, 58), (12, 67), 12.0, roof_mm=45)
         ),
         "breath": drift((0.5, 2.5)),
     }

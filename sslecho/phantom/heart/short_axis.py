@@ -19,6 +19,7 @@ def psax_av(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
             (-34, 74), (-52, 84)]  # fmt: skip
     ra = [(-73, 93), (-52, 83), (-30, 85), (-17, 97), (-19, 116), (-37, 127), (-62, 121), (-77, 107)]
     la = [(-11, 100), (4, 95), (26, 97), (35, 110), (24, 129), (0, 135), (-15, 126)]
+    layers.grooves(pen, [(-12, 92), (34, 84), (-44, 78)])
     pen.tube("pulmonary_artery", [(44, 96), (54, 112), (66, 128)], 7.5, wall=("vessel_wall", 1.5))
     pen.area("la", la, wall=("atrial_wall", 2.2))
     pen.area("ra", ra, wall=("atrial_wall", 2.2))
@@ -46,7 +47,7 @@ def psax_av(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
 
 
 def psax_mid(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
-    """Short axis of the LV between mitral leaflets and papillary muscles; the level is the acquisition's."""
+    """Short axis of the LV between mitral leaflets and papillary muscles."""
     layers.chest_wall(pen, 14.0)
     level = float(rng.normal(0.5, 0.35))
     mitral_level = level < 0.5

@@ -57,7 +57,7 @@ def sc4c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
 def sc_ivc(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Inferior vena cava in the liver, joining the right atrium; it narrows once per breath."""
     layers.liver(pen, 14, 420)
-    pen.shapes.append(layers.band("bowel", 150, 420))
+    layers.far_lung(pen, 152)
     tube = [(-110, 92), (-40, 84), (0, 80), (46, 78)]
     ra = [(40, 62), (60, 52), (92, 60), (100, 90), (80, 104), (50, 98), (38, 80)]
     # The heart above the diaphragm, at the cranial end.

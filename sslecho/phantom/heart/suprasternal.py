@@ -10,7 +10,7 @@ from sslecho.phantom.scene import Scene
 
 
 def suprasternal(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
-    """Long axis of the arch; in 40 % of acquisitions only one limb of it is caught."""
+    """Long axis of the arch; in 40 % of studies only one limb of it is caught."""
     layers.chest_wall(pen, 12.0)
     missing = float(rng.uniform())
     t = np.deg2rad(np.linspace(180, 360, 9))

@@ -20,7 +20,7 @@ class View:
     """A standard plane.
 
     Args:
-        draw: (pen, patient, acquisition's generator) -> the plane in template coordinates.
+        draw: (pen, patient, view's generator) -> the plane in template coordinates.
         depth_mm, angle_deg: usual display.
         center_mm: what the probe's rotation turns about.
         window: "parasternal", "apical", "subcostal" or "suprasternal".
