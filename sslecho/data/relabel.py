@@ -1,5 +1,6 @@
 """New labels, grades and splits for a store that stands: a new version of its tables, the shards untouched."""
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def relabel(store: Store, labels: Path, *, column: str = "label") -> Store:
         InputError: the file is bad, or none of its rows is of this store.
     """
     table = read_labels(labels, label_column=column)
-    columns = {name: source for name, source in (("label", column), ("grade", "grade"), ("split", "split"))}
+    columns = {"label": column, "grade": "grade", "split": "split"}
     present = [name for name, source in columns.items() if source in table.columns]
     if not present:
         raise InputError(
@@ -82,17 +83,26 @@ def _targets(store: Store, table: LabelTable) -> list[tuple[LabelRow, str | None
         sources = read_sources(store.path).to_pylist()
     except NounError as error:
         raise InputError(
-            f"{table.path} names clips by path, and what leads from a path to a clip is in {key_folder(store.path)}: {error}"
+            f"{table.path} names clips by path, "
+            f"and what leads from a path to a clip is in {key_folder(store.path)}: {error}"
         ) from None
     by_path = {source["path"]: source for source in sources}
-    targets = []
+    targets: list[tuple[LabelRow, str | None, int | None]] = []
+    of_frames: dict[str, list[tuple[LabelRow, int]]] = defaultdict(list)
     for row in table.rows:
         source = by_path.get(row.path) if row.clip_id is None else None
         if source is None:
             targets.append((row, row.clip_id, row.frame))
+        elif source["frame"] is None or source["clip_id"] is None:
+            targets.append((row, source["clip_id"], row.frame))
         else:
-            # A file that is one frame of a clip speaks of that frame.
-            targets.append((row, source["clip_id"], row.frame if source["frame"] is None else source["frame"]))
+            of_frames[source["clip_id"]].append((row, source["frame"]))
+    for clip_id, rows in of_frames.items():
+        # Files that are frames of a clip and all say the same speak of the clip.
+        if len({(row.label, row.grade, row.split) for row, _ in rows}) == 1:
+            targets.append((rows[0][0], clip_id, None))
+        else:
+            targets += [(row, clip_id, frame) for row, frame in rows]
     return targets
 
 

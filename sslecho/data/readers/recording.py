@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -34,6 +34,7 @@ class Origin:
     device: str | None = None
 
 
+@runtime_checkable
 class Recording(Protocol):
     """An opened file. Opening reads headers; frames are decoded one at a time.
 

@@ -1,0 +1,123 @@
+"""The sector finder on drawn fans with text burned in."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from sslecho.data.sector import convex_hull, fill_polygon, find_sector
+
+SHAPE = (480, 640)
+
+
+def fan(*, apex=(320, -40), inner=80, outer=470, half_angle=0.6, shape=SHAPE) -> np.ndarray:
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]]
+    radius = np.hypot(x - apex[0], y - apex[1])
+    angle = np.arctan2(x - apex[0], y - apex[1])
+    return (radius > inner) & (radius < outer) & (np.abs(angle) < half_angle)
+
+
+def clip(mask: np.ndarray, text: np.ndarray, n: int, seed: int = 0) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    frames = []
+    for _ in range(n):
+        speckle = rng.rayleigh(45, mask.shape).clip(0, 255)
+        frame = np.where(mask, speckle, 3).astype(np.uint8)
+        frames.append(np.where(text, np.uint8(230), frame))
+    return frames
+
+
+def text_at(places, *, size=18, shape=SHAPE) -> np.ndarray:
+    image = Image.new("L", shape[::-1])
+    draw = ImageDraw.Draw(image)
+    for x, y in places:
+        draw.text((x, y), "DOE^JANE 1957-03-04", fill=255, font=ImageFont.load_default(size=size))
+    return np.array(image) > 0
+
+
+CORNERS = [(4, 4), (430, 4), (4, 450), (440, 455), (4, 200)]
+
+
+@pytest.mark.parametrize("n", [1, 8])
+@pytest.mark.parametrize("size", [12, 18, 30])
+def test_no_letter_outside_the_fan_survives(n: int, size: int):
+    mask = fan()
+    text = text_at(CORNERS, size=size) & ~ndimage.binary_dilation(mask, iterations=4)
+    frames = clip(mask, text, n)
+    sector = find_sector(frames)
+    assert sector is not None
+    for frame in frames:
+        assert not sector.blank(frame)[text].any()
+    union, both = (sector.mask | mask).sum(), (sector.mask & mask).sum()
+    assert both / union > 0.98
+    x0, y0, x1, y1 = sector.box
+    assert sector.mask[y0:y1, x0:x1].sum() == sector.mask.sum()
+
+
+def test_letters_in_the_hollow_above_a_curved_probe_go_too():
+    mask = fan(inner=180, outer=500)
+    text = text_at([(262, 100)], size=10) & ~fan(inner=170, outer=500)
+    assert text.any()
+    frames = clip(mask, text, 8)
+    sector = find_sector(frames)
+    assert sector is not None
+    assert not sector.blank(frames[0])[text].any()
+
+
+def test_a_gray_bar_with_text_is_no_tissue():
+    mask = fan()
+    frames = clip(mask, text_at([(4, 4)]), 1)
+    frames[0][:36] = np.where(text_at([(4, 4)])[:36], 230, 60)
+    sector = find_sector(frames)
+    assert sector is not None
+    assert (sector.mask & ~mask)[:36].sum() < 40
+
+
+def test_a_linear_probe_gives_a_rectangle():
+    mask = np.zeros(SHAPE, bool)
+    mask[60:420, 150:500] = True
+    frames = clip(mask, text_at(CORNERS[:2]), 6)
+    sector = find_sector(frames)
+    assert sector is not None
+    assert (sector.mask & mask).sum() / (sector.mask | mask).sum() > 0.97
+
+
+def test_a_dark_chamber_does_not_bite_into_the_sector():
+    mask = fan()
+    y, x = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]]
+    chamber = (x - 330) ** 2 + (y - 260) ** 2 < 80**2
+    frames = [np.where(chamber, np.uint8(3), frame) for frame in clip(mask, np.zeros(SHAPE, bool), 6)]
+    sector = find_sector(frames)
+    assert sector is not None
+    assert sector.mask[chamber].all()
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.zeros(SHAPE, np.uint8),
+        np.full(SHAPE, 200, np.uint8),
+        np.random.default_rng(0).integers(0, 256, SHAPE, dtype=np.uint8),
+        text_at(CORNERS).astype(np.uint8) * 255,
+        np.zeros((1, 1), np.uint8),
+        np.full((3, 500), 7, np.uint8),
+    ],
+    ids=["black", "white", "speckle all over", "text alone", "one pixel", "a line"],
+)
+def test_where_nothing_stands_out_there_is_no_sector(picture: np.ndarray):
+    assert find_sector([picture]) is None
+
+
+def test_hull_against_brute_force():
+    points = np.random.default_rng(3).normal(size=(40, 2)).round(2)
+    corners = {tuple(corner) for corner in convex_hull(points)}
+    for a in points:
+        for b in points:
+            side = (b[0] - a[0]) * (points[:, 1] - a[1]) - (b[1] - a[1]) * (points[:, 0] - a[0])
+            if not np.array_equal(a, b) and (side >= 0).all():  # all points lie on one side of the line a-b
+                assert {tuple(a), tuple(b)} <= corners
+    assert len(corners) < len(points)
+
+
+def test_a_polygon_is_filled_with_its_edge():
+    assert fill_polygon(np.array([[1.0, 1.0], [4.0, 1.0], [4.0, 3.0], [1.0, 3.0]]), (5, 6)).sum() == 12
