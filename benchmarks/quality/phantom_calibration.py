@@ -98,7 +98,16 @@ def main() -> None:
             line += "     " + " / ".join(f"{v:.3f}" for v in np.percentile([row[name] for row in real], [10, 50, 90]))
         ok = low <= median <= high
         print(line + ("" if ok else "   OUTSIDE"))
-        rows.append({"statistic": name, "median": median, "p10": ten, "p90": ninety, "in_band": bool(ok), "clips_in_band": inside})
+        rows.append(
+            {
+                "statistic": name,
+                "median": median,
+                "p10": ten,
+                "p90": ninety,
+                "in_band": bool(ok),
+                "clips_in_band": inside,
+            }
+        )
     if options.sheet:
         sheet = echo_sheet(seed=options.seed)
         (beside(sheet, options.real) if options.real else sheet).save(options.sheet)

@@ -59,7 +59,11 @@ def main() -> None:
         print(f"{row['what']:<20}" + "".join(f"{value:>12.1f}" for name, value in row.items() if name != "what"))
     ratios = {"frames_per_s_to_goal": rows[1]["frames_per_s"] / GOAL_PER_S}
     machine = platform.processor() or platform.machine()
-    print(json.dumps({"name": "phantom", "commit": commit(), "machine": machine, "seeds": [SEED], "ratios": ratios, "rows": rows}))
+    print(
+        json.dumps(
+            {"name": "phantom", "commit": commit(), "machine": machine, "seeds": [SEED], "ratios": ratios, "rows": rows}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def beat_courses(
     contraction = np.clip(contraction, 0, 1)
     aortic = _smooth_step((t_ms - aortic_opens) / 30) * (1 - _smooth_step((t_ms - aortic_closes + 30) / 35))
 
-    def bump(peak: np.ndarray | float, before: float, after: float) -> np.ndarray:
+    def bump(peak: np.ndarray, before: float | int, after: float | int) -> np.ndarray:
         return np.where(t_ms < peak, np.exp(-(((t_ms - peak) / before) ** 2)), np.exp(-(((t_ms - peak) / after) ** 2)))
 
     e_wave = bump(mitral_opens + 90, 55, 110)

@@ -33,7 +33,7 @@ def outward(outline: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:
     return np.stack([tangent[:, 1], -tangent[:, 0]], axis=1) * np.sign(signed_area)
 
 
-def roughness(rng: np.random.Generator, n: int, amplitude_mm: float) -> Float[np.ndarray, " n"]:
+def roughness(rng: np.random.Generator, n: int, amplitude_mm: float | int) -> Float[np.ndarray, " n"]:
     """Periodic noise with correlation over a few vertices: trabeculae, and hearts that are no spline."""
     k = np.arange(n // 2 + 1)
     spectrum = (rng.standard_normal(len(k)) + 1j * rng.standard_normal(len(k))) * np.exp(-((k / (n / 7)) ** 2))
@@ -73,7 +73,9 @@ class Pen:
     def _set(self, points) -> np.ndarray:
         return np.asarray(points, float) @ self._axes + self._origin
 
-    def area(self, structure: str, points, *, rough_mm: float = 0.7, wall: tuple[str, float] | None = None, **motion):
+    def area(
+        self, structure: str, points, *, rough_mm: float | int = 0.7, wall: tuple[str, float] | None = None, **motion
+    ):
         """A closed spline; `wall` = (structure, thickness in mm) is drawn beneath it."""
         outline = spline(self._set(points), closed=True)
         normal = outward(outline)
@@ -84,7 +86,15 @@ class Pen:
         self.shapes.append(Shape(structure, outline, **motion))
 
     def ellipse(
-        self, structure: str, center, radii, *, angle_deg: float = 0.0, rough_mm: float = 0.4, wall=None, **motion
+        self,
+        structure: str,
+        center,
+        radii,
+        *,
+        angle_deg: float | int = 0.0,
+        rough_mm: float | int = 0.4,
+        wall=None,
+        **motion,
     ):
         """An ellipse with half axes `radii`, the first turned by `angle_deg` from the x axis."""
         t = np.arange(10) / 10 * 2 * np.pi
@@ -106,13 +116,21 @@ class Pen:
             self.shapes.append(Shape(wall[0], center, half + wall[1], swells=swells, **motion))
         self.shapes.append(Shape(structure, center, half, swells=swells, **motion))
 
-    def line(self, structure: str, points, thickness_mm: float, **motion):
+    def line(self, structure: str, points, thickness_mm: float | int, **motion):
         """A thin line along a spline."""
         center = spline(self._set(points), closed=False, per_segment=4)
         self.shapes.append(Shape(structure, center, np.full(len(center), thickness_mm / 2), **motion))
 
     def leaflet(
-        self, structure: str, hinge, closed_tip, open_tip, *, course: str, thickness_mm: float = 1.8, bow: float = 0.12
+        self,
+        structure: str,
+        hinge,
+        closed_tip,
+        open_tip,
+        *,
+        course: str,
+        thickness_mm: float | int = 1.8,
+        bow: float | int = 0.12,
     ):
         """A valve leaflet of two segments from its hinge; the course takes it from closed (0) to open (1).
 
@@ -129,7 +147,16 @@ class Pen:
         half = thickness_mm / 2 * np.array([1.1, 0.9, 0.9, 1.2])
         self.shapes.append(Shape(structure, rest, half, moves={course: opened - rest}))
 
-    def arc(self, structure: str, center, radii, start_deg: float, stop_deg: float, thickness_mm: float, **motion):
+    def arc(
+        self,
+        structure: str,
+        center,
+        radii,
+        start_deg: float | int,
+        stop_deg: float | int,
+        thickness_mm: float | int,
+        **motion,
+    ):
         """A thin elliptic arc; screen angles (0 = right, 90 = down)."""
         t = np.deg2rad(np.linspace(start_deg, stop_deg, 13))
         points = np.stack([center[0] + radii[0] * np.cos(t), center[1] + radii[1] * np.sin(t)], axis=1)

@@ -99,6 +99,7 @@ class Renderer:
         self._reflectance = structure_table("reflectance")
         self._persistence = structure_table("persistence")
         self._returning = np.where(self._persistence > 0.9, SAME_TISSUE, np.float32(0))
+        self._crowding_db = self._crowding()
         self._draw_fields(view_rng, rng, frame_rng, window_db)
         self._white_db = look.white_db - look.gain_db
         if look.auto_gain > 0:
@@ -133,6 +134,23 @@ class Renderer:
         self._offsets = rng.integers(0, rows * columns, size=4096)
         self._phase = float(rng.uniform())
         self._noise_starts = frame_rng.integers(0, grid.lines, size=(997, 2))
+
+    def _crowding(self) -> Float32[np.ndarray, " samples"]:
+        """Rise of the power where samples lie closer than scatterer cells and share them, in dB over depth.
+
+        The power behind taps w is the sum of w_i w_j rho(i - j), rho falling linearly to 0 at one cell.
+        """
+        pitch = (self.grid.radius_mm + self.grid.depths_mm) * np.deg2rad(self.grid.line_step_deg)
+        power = np.ones(self.grid.samples)
+        for taps, step_mm in (
+            (self._lateral, pitch),
+            (self._axial, np.full(self.grid.samples, self.grid.axial_step_mm)),
+        ):
+            pairs = np.correlate(taps, taps, mode="full")[len(taps) - 1 :]
+            lags = np.arange(len(taps))[:, None]
+            shared = np.clip(1 - lags * step_mm[None, :] / speckle.CELL_MM, 0, 1)
+            power *= shared.T @ (pairs * np.where(lags[:, 0] > 0, 2, 1))
+        return (10 * np.log10(power)).astype(np.float32)
 
     def _dropout_db(self) -> Float32[np.ndarray, "lines samples"]:
         """Loss of walls that run along the beam, from the plane at rest; smooth, so that it needs no motion."""
@@ -212,6 +230,7 @@ class Renderer:
         level_db = self._gain_db - loss_db
         transmission = np.exp(DB * level_db)
         texture += self._echo[labels]
+        texture -= self._crowding_db
         texture *= DB
         np.exp(texture, out=texture)
         signal = scatterers * texture

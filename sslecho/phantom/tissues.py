@@ -21,42 +21,42 @@ class Tissue:
 
 
 TISSUES: dict[str, Tissue] = {
-    "mediastinum": Tissue(-13, 0.6, 0.5),  # what lies around the heart: fat, vessels, partial lung
-    "skin": Tissue(2, 0.7, 0.8),
-    "fat": Tissue(-3, 0.63, 0.6),  # [A]
-    "muscle": Tissue(-4, 0.96, 0.9),  # [A] chest wall 0.96-1.4
-    "myocardium": Tissue(0, 0.52, 1.2),  # [A]
-    "trabecula": Tissue(2, 0.52, 1.4),
-    "blood": Tissue(-40, 0.15, 0.0, 0.6),  # [A]
-    "valve": Tissue(2, 0.6, 2.0),
-    "pericardium": Tissue(5, 0.8, 3.5),
-    "vessel_wall": Tissue(-1, 0.7, 1.6),
-    "atrial_wall": Tissue(-4, 0.6, 1.1),
-    "epicardial_fat": Tissue(1, 0.63, 0.8),
-    "lung": Tissue(-5, 1.3, 2.2, 0.8),
-    "bone": Tissue(13, 12.0, 9.0),  # [A] 15
-    "liver": Tissue(-4, 0.5, 1.0),  # [A]
-    "vein_wall": Tissue(-1, 0.5, 1.8),
-    "gas": Tissue(6, 8.0, 9.0, 0.8),
-    "calcium": Tissue(13, 6.0, 8.0),
-    "fluid": Tissue(-50, 0.01, 0.0, 0.6),
-    "placenta": Tissue(-2, 0.5, 0.9),
-    "myometrium": Tissue(-4, 0.5, 1.0),
-    "fetal_tissue": Tissue(-4, 0.5, 1.4),
-    "fetal_skin": Tissue(3, 0.6, 3.0),
-    "skull": Tissue(14, 4.0, 9.0),
-    "ossified": Tissue(15, 8.0, 9.0),
-    "brain": Tissue(-14, 0.45, 0.6),
-    "thalamus": Tissue(-20, 0.45, 0.5),
-    "choroid": Tissue(2, 0.5, 1.2),
-    "falx": Tissue(2, 0.6, 4.0),
-    "fetal_lung": Tissue(-1, 0.5, 1.0),
-    "fetal_liver": Tissue(-4, 0.5, 1.0),
-    "cartilage": Tissue(-28, 0.4, 0.8),
-    "kidney": Tissue(-9, 0.5, 1.2),
-    "cervix": Tissue(-5, 0.5, 1.2),
-    "canal": Tissue(-13, 0.45, 0.9),
-    "contact": Tissue(-60, 0.0, 0.0),
+    "mediastinum": Tissue(-13.0, 0.6, 0.5),  # what lies around the heart: fat, vessels, partial lung
+    "skin": Tissue(2.0, 0.7, 0.8),
+    "fat": Tissue(-3.0, 0.63, 0.6),  # [A]
+    "muscle": Tissue(-4.0, 0.96, 0.9),  # [A] chest wall 0.96-1.4
+    "myocardium": Tissue(0.0, 0.52, 1.2),  # [A]
+    "trabecula": Tissue(2.0, 0.52, 1.4),
+    "blood": Tissue(-40.0, 0.15, 0.0, 0.6),  # [A]
+    "valve": Tissue(2.0, 0.6, 2.0),
+    "pericardium": Tissue(5.0, 0.8, 3.5),
+    "vessel_wall": Tissue(-1.0, 0.7, 1.6),
+    "atrial_wall": Tissue(-4.0, 0.6, 1.1),
+    "epicardial_fat": Tissue(1.0, 0.63, 0.8),
+    "lung": Tissue(-5.0, 1.3, 2.2, 0.8),
+    "bone": Tissue(13.0, 12.0, 9.0),  # [A] 15
+    "liver": Tissue(-4.0, 0.5, 1.0),  # [A]
+    "vein_wall": Tissue(-1.0, 0.5, 1.8),
+    "gas": Tissue(6.0, 8.0, 9.0, 0.8),
+    "calcium": Tissue(13.0, 6.0, 8.0),
+    "fluid": Tissue(-50.0, 0.01, 0.0, 0.6),
+    "placenta": Tissue(-2.0, 0.5, 0.9),
+    "myometrium": Tissue(-4.0, 0.5, 1.0),
+    "fetal_tissue": Tissue(-4.0, 0.5, 1.4),
+    "fetal_skin": Tissue(3.0, 0.6, 3.0),
+    "skull": Tissue(14.0, 4.0, 9.0),
+    "ossified": Tissue(15.0, 8.0, 9.0),
+    "brain": Tissue(-14.0, 0.45, 0.6),
+    "thalamus": Tissue(-20.0, 0.45, 0.5),
+    "choroid": Tissue(2.0, 0.5, 1.2),
+    "falx": Tissue(2.0, 0.6, 4.0),
+    "fetal_lung": Tissue(-1.0, 0.5, 1.0),
+    "fetal_liver": Tissue(-4.0, 0.5, 1.0),
+    "cartilage": Tissue(-28.0, 0.4, 0.8),
+    "kidney": Tissue(-9.0, 0.5, 1.2),
+    "cervix": Tissue(-5.0, 0.5, 1.2),
+    "canal": Tissue(-13.0, 0.45, 0.9),
+    "contact": Tissue(-60.0, 0.0, 0.0),
 }
 
 # Structure -> tissue. A structure's number in a label map is its place in this table, from 1; 0 is outside the sector.

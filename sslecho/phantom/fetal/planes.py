@@ -9,13 +9,13 @@ from sslecho.phantom.fetal.fetus import Fetus
 from sslecho.phantom.outline import Pen
 
 
-def _polar(radius: float, degrees: float) -> tuple[float, float]:
+def _polar(radius: float, degrees: float | int) -> tuple[float, float]:
     """Trunk axes, degrees from the spine towards the fetal left."""
     a = np.deg2rad(degrees)
     return radius * float(np.sin(a)), radius * float(np.cos(a))
 
 
-def _arc_points(radius: float, start: float, stop: float, flat: float = 1.0) -> list[tuple[float, float]]:
+def _arc_points(radius: float, start: float | int, stop: float | int, flat: float = 1.0) -> list[tuple[float, float]]:
     return [(flat * x, y) for x, y in (_polar(radius, d) for d in np.linspace(start, stop, 5))]
 
 
@@ -129,7 +129,7 @@ def thorax(pen: Pen, fetus: Fetus, rng: np.random.Generator) -> float:
     v = np.array([np.cos(a), np.sin(a)])
     center = np.array([0.06 * r, -0.12 * r])
 
-    def at(along: float, across: float) -> np.ndarray:
+    def at(along: float | int, across: float | int) -> np.ndarray:
         return center + scale * (along * u + across * v)
 
     degrees = float(np.rad2deg(np.arctan2(u[1], u[0])))

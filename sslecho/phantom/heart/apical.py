@@ -52,7 +52,7 @@ def _beat(patient: Patient, apex, base, half_width: float, *more: Mode) -> dict[
     }
 
 
-def _pulled(points, shift: float, narrow: float, center: float) -> np.ndarray:
+def _pulled(points, shift: float | int, narrow: float | int, center: float | int) -> np.ndarray:
     """An atrium pushed aside by the root: moved outwards and narrowed about its own middle."""
     moved = np.asarray(points, float).copy()
     moved[:, 0] = center + (moved[:, 0] - center) * narrow + shift
@@ -78,17 +78,17 @@ def _four_or_five(pen: Pen, patient: Patient, tilt: float) -> Scene:
     pen.area("rv", RV_4, rough_mm=1.1)
     pen.area("la", la)
     pen.area("ra", ra)
-    layers.orifice(pen, "la", (3 + 4 * tilt, 110), (33, 110), 9)
-    layers.orifice(pen, "ra", (-11, 104), (-44, 104), 9)
+    layers.orifice(pen, "la", (3 + 4 * tilt, 110), (33, 110), 9.0)
+    layers.orifice(pen, "ra", (-11, 104), (-44, 104), 9.0)
     pen.line("moderator_band", [(-13, 62), (-24, 69), (-35, 74)], 1.5)
     pen.line("chordae", [(30, 74), (27, 84), (22, 94)], 0.9)
-    pen.ellipse("papillary", (35, 68), (3.5, 10), angle_deg=8)
+    pen.ellipse("papillary", (35, 68), (3.5, 10), angle_deg=8.0)
     if tilt > 0.25:
         share = (tilt - 0.25) / 0.75
         half = 13.0 * (0.35 + 0.65 * share)
         root = [(8, 104), (0, 118), (-5, 136), (-8, 152)]
         pen.tube("aorta", root, half, wall=("vessel_wall", 1.8))
-        layers.orifice(pen, "lv", (3, 100), (13, 108), 12)
+        layers.orifice(pen, "lv", (3, 100), (13, 108), 12.0)
         layers.valve(
             pen, "aortic_valve", "aortic", [(-half + 3, 114), (half + 1, 121)], (0, 124), [(-7, 126), (6, 131)], 1.4
         )
@@ -124,9 +124,9 @@ def a2c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     pen.area("myocardium", MASS_2)
     pen.area("lv", LV_2, rough_mm=1.1)
     pen.area("la", LA_2)
-    layers.orifice(pen, "la", (-19, 110), (19, 110), 9)
+    layers.orifice(pen, "la", (-19, 110), (19, 110), 9.0)
     pen.ellipse("vein", (-27, 116), (4, 4), wall=("vein_wall", 1.2))
-    pen.ellipse("papillary", (-22, 70), (3.2, 9), angle_deg=-8)
+    pen.ellipse("papillary", (-22, 70), (3.2, 9), angle_deg=-8.0)
     pen.line("chordae", [(-19, 80), (-13, 90), (-8, 97)], 0.9)
     layers.valve(pen, "mitral", "mitral", [(-19, 110), (19, 110)], (-2, 102), [(-13, 92), (11, 90)], 1.1)
     if patient.mitral_calcium:
@@ -148,8 +148,8 @@ def a3c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     pen.tube("aorta", root, 13.5)
     pen.area("lv", LV_2, rough_mm=1.1)
     pen.area("la", LA_3)
-    layers.orifice(pen, "lv", (5, 104), (26, 100), 12)
-    layers.orifice(pen, "la", (-25, 110), (3, 110), 9)
+    layers.orifice(pen, "lv", (5, 104), (26, 100), 12.0)
+    layers.orifice(pen, "la", (-25, 110), (3, 110), 9.0)
     pen.line("chordae", [(-16, 80), (-14, 90), (-12, 98)], 0.9)
     layers.valve(pen, "mitral", "mitral", [(-25, 111), (3, 112)], (-13, 104), [(-20, 97), (5, 88)], 1.1)
     layers.valve(pen, "aortic_valve", "aortic", [(6, 119), (31, 112)], (21, 123), [(13, 132), (35, 126)], 1.1)

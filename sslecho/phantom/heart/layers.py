@@ -8,20 +8,20 @@ from sslecho.phantom.scene import Shape
 WIDE_MM = 260.0
 
 
-def band(structure: str, top_mm: float, bottom_mm: float) -> Shape:
+def band(structure: str, top_mm: float | int, bottom_mm: float | int) -> Shape:
     """A layer under the probe that neither beats nor turns with it."""
     x = np.linspace(-WIDE_MM, WIDE_MM, 41)
     points = np.concatenate([np.stack([x, np.full(41, top_mm)], 1), np.stack([x[::-1], np.full(41, bottom_mm)], 1)])
     return Shape(structure, points, follows=False)
 
 
-def chest_wall(pen: Pen, thickness_mm: float) -> None:
+def chest_wall(pen: Pen, thickness_mm: float | int) -> None:
     """Skin, fat and muscle."""
     fat = 0.3 * thickness_mm
     pen.shapes += [band("skin", -60, 1.6), band("fat", 1.6, 1.6 + fat), band("muscle", 1.6 + fat, thickness_mm)]
 
 
-def far_lung(pen: Pen, depth_mm: float) -> None:
+def far_lung(pen: Pen, depth_mm: float | int) -> None:
     """The lung behind the heart: a wavy, dome-shaped surface."""
     x = np.linspace(-150, 150, 13)
     height = pen.rng.normal(0, 1.4, 13) + 18 * (x / 110) ** 2 * pen.rng.uniform(-0.6, 1.0)
@@ -36,19 +36,19 @@ def grooves(pen: Pen, places) -> None:
         pen.ellipse("epicardial_fat", (x, z), radii, angle_deg=float(pen.rng.uniform(-25, 25)), rough_mm=2.2)
 
 
-def liver(pen: Pen, from_mm: float, to_mm: float) -> None:
+def liver(pen: Pen, from_mm: float | int, to_mm: float | int) -> None:
     """The window of a subcostal view."""
     pen.shapes += [band("skin", -60, 2), band("fat", 2, 8), band("muscle", 8, from_mm), band("liver", from_mm, to_mm)]
 
 
-def orifice(pen: Pen, structure: str, first, second, width_mm: float = 7.0) -> None:
+def orifice(pen: Pen, structure: str, first, second, width_mm: float | int = 7.0) -> None:
     """Blood between two hinges, where the chambers' outlines leave a bridge of wall."""
     first, second = np.asarray(first, float), np.asarray(second, float)
     inset = 0.06 * (second - first)
     pen.line(structure, [first + inset, (first + second) / 2, second - inset], width_mm)
 
 
-def valve(pen: Pen, structure: str, course: str, hinges, meet, opened, thickness_mm: float = 1.8) -> None:
+def valve(pen: Pen, structure: str, course: str, hinges, meet, opened, thickness_mm: float | int = 1.8) -> None:
     """Two leaflets; closed they meet at a point, open their tips lie at `opened`."""
     meet = np.asarray(meet, float)
     for side, (hinge, tip) in enumerate(zip(hinges, opened, strict=True)):

@@ -11,7 +11,7 @@ def _axis(start, stop) -> tuple[np.ndarray, np.ndarray, float]:
     return start, (stop - start) / length, length
 
 
-def squeeze(apex, base, half_width_mm: float, wall_mm: float, shortening: float) -> Mode:
+def squeeze(apex, base, half_width_mm: float | int, wall_mm: float | int, shortening: float | int) -> Mode:
     """A tapered tube about the line apex -> base that narrows and keeps its wall's volume.
 
     Inside the cavity distances from the axis shrink by `shortening`; outside, rho'^2 = rho^2 - const, which
@@ -37,7 +37,9 @@ def squeeze(apex, base, half_width_mm: float, wall_mm: float, shortening: float)
     return mode
 
 
-def ring(center, half_width_mm: float, wall_mm: float, shortening: float, twist_deg: float = 0.0) -> Mode:
+def ring(
+    center, half_width_mm: float | int, wall_mm: float | int, shortening: float | int, twist_deg: float | int = 0.0
+) -> Mode:
     """A round cavity in short axis: it shrinks, its wall thickens at equal area, and it may turn."""
     center = np.asarray(center, float)
 
@@ -56,7 +58,7 @@ def ring(center, half_width_mm: float, wall_mm: float, shortening: float, twist_
     return mode
 
 
-def descend(apex, base, descent_mm: float, *, roof_mm: float = 45.0) -> Mode:
+def descend(apex, base, descent_mm: float | int, *, roof_mm: float | int = 45.0) -> Mode:
     """The base moves to the apex, which stands still; beyond the base the atria stretch up to a fixed roof."""
     start, direction, length = _axis(apex, base)
 
@@ -69,7 +71,7 @@ def descend(apex, base, descent_mm: float, *, roof_mm: float = 45.0) -> Mode:
     return mode
 
 
-def nudge(center, radius_mm: float, shift_mm) -> Mode:
+def nudge(center, radius_mm: float | int, shift_mm) -> Mode:
     """Everything near a point shifts, falling off as a Gaussian."""
     center, shift = np.asarray(center, float), np.asarray(shift_mm, float)
 

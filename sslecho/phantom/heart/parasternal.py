@@ -32,7 +32,7 @@ ROOT_HALF = [11, 13, 17, 14.5, 15, 15]
 def plax(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Parasternal long axis: apex off the screen on the left, root and left atrium on the right."""
     layers.chest_wall(pen, 14.0)
-    layers.far_lung(pen, 123)
+    layers.far_lung(pen, 123.0)
     pen.area("surroundings", [(-140, 60), (-60, 20), (40, 18), (140, 40), (150, 125), (60, 132), (0, 124), (-120, 118)])
     pen.line("pericardium", [(-120, 113), (-70, 117), (-20, 120.5), (4, 122), (30, 126)], 3.5)
     pen.tube("descending_aorta", [(11.5, 135), (12.5, 135)], 10.5, wall=("vessel_wall", 1.5))
@@ -48,8 +48,8 @@ def plax(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     pen.tube("aorta", ROOT, ROOT_HALF, wall=("vessel_wall", 2.0))
     pen.area("lv", LV, rough_mm=0.9)
     pen.area("la", LA)
-    layers.orifice(pen, "lv", (10, 64), (10, 78), 16)
-    layers.orifice(pen, "la", (13, 84), (5, 106), 9)
+    layers.orifice(pen, "lv", (10, 64), (10, 78), 16.0)
+    layers.orifice(pen, "la", (13, 84), (5, 106), 9.0)
     pen.line("chordae", [(-14, 92), (-34, 99), (-50, 101)], 1.0)
     layers.valve(pen, "mitral", "mitral", [(13, 81), (5, 107)], (-6, 94), [(-13, 73), (-9, 104)], 1.1)
     layers.valve(pen, "aortic_valve", "aortic", [(17, 53), (17, 79)], (26, 66), [(32, 53), (32, 76)], 1.1)
@@ -69,7 +69,7 @@ def plax(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
 def rv_inflow(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Right ventricular inflow: RV left, RA right, tricuspid valve between, no left heart."""
     layers.chest_wall(pen, 14.0)
-    layers.far_lung(pen, 150)
+    layers.far_lung(pen, 150.0)
     pen.line("pericardium", [(-120, 96), (-60, 100), (-20, 112), (30, 124)], 3.0)
     pen.area("liver", [(-130, 102), (-60, 104), (-20, 116), (30, 130), (40, 190), (-130, 190)])
     rv = [(-62, 66), (-50, 38), (-16, 26), (16, 30), (28, 44), (14, 62), (-6, 84), (-30, 92), (-54, 86)]
@@ -79,7 +79,7 @@ def rv_inflow(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     pen.area("rv", rv, rough_mm=1.6, wall=("rv_wall", 5.0))
     pen.area("ra", ra)
     pen.ellipse("vein", (10, 113), (4.5, 4.5), wall=("vein_wall", 1.2))
-    layers.orifice(pen, "rv", (28, 50), (-1, 85), 10)
+    layers.orifice(pen, "rv", (28, 50), (-1, 85), 10.0)
     pen.line("pericardium", [(38, 112), (43, 108), (48, 102)], 1.1)
     pen.line("moderator_band", [(-50, 60), (-36, 58), (-20, 80)], 1.4)
     if patient.pacing_wire:

@@ -12,7 +12,7 @@ from sslecho.phantom.scene import Scene, Shape
 def psax_av(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Short axis at the aortic valve: RA on the left, outflow tract over the top, pulmonary artery on the right."""
     layers.chest_wall(pen, 14.0)
-    layers.far_lung(pen, 142)
+    layers.far_lung(pen, 142.0)
     mass = [(-74, 78), (-58, 46), (-24, 26), (14, 24), (46, 38), (58, 62), (40, 70), (22, 58), (0, 52), (-18, 58),
             (-30, 76), (-52, 92)]  # fmt: skip
     rvot = [(-66, 78), (-52, 50), (-22, 32), (12, 30), (40, 42), (50, 60), (38, 64), (22, 52), (0, 47), (-20, 54),
@@ -27,7 +27,7 @@ def psax_av(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     pen.area("rv", rvot, rough_mm=1.0)
     pen.tube("pulmonary_artery", [(40, 58), (47, 76), (44, 96), (36, 112)], 11.0, wall=("vessel_wall", 1.6))
     pen.ellipse("aorta", (0, 72), (17, 17), wall=("vessel_wall", 2.2))
-    layers.orifice(pen, "rv", (-58, 84), (-36, 82), 8)
+    layers.orifice(pen, "rv", (-58, 84), (-36, 82), 8.0)
     layers.valve(pen, "tricuspid", "mitral", [(-62, 86), (-31, 80)], (-47, 82), [(-58, 70), (-36, 68)], 1.1)
     layers.valve(pen, "pulmonary_valve", "aortic", [(31, 56), (50, 60)], (42, 64), [(36, 68), (52, 70)], 1.0)
     center = np.array([0.0, 72.0])

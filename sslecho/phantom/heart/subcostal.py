@@ -17,7 +17,7 @@ def sc4c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     lv = [(-8, 110), (20, 102), (54, 106), (82, 116), (72, 130), (40, 140), (6, 142), (-10, 132)]
     ra = [(-20, 74), (-44, 70), (-64, 84), (-68, 104), (-48, 110), (-24, 102)]
     la = [(-16, 112), (-40, 114), (-62, 116), (-66, 136), (-48, 152), (-22, 148), (-12, 132)]
-    layers.far_lung(pen, 168)
+    layers.far_lung(pen, 168.0)
     layers.liver(pen, 14, 58)
     # The liver's lower border slopes; what lies right of it is the diaphragm and the heart's bed.
     pen.area("liver", [(-160, 20), (90, 16), (60, 50), (10, 55), (-60, 68), (-100, 100), (-160, 130)])
@@ -37,8 +37,8 @@ def sc4c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     pen.area("lv", lv, rough_mm=1.1)
     pen.area("ra", ra)
     pen.area("la", la)
-    layers.orifice(pen, "rv", (-17, 75), (-19, 100), 10)
-    layers.orifice(pen, "lv", (-12, 114), (-12, 142), 10)
+    layers.orifice(pen, "rv", (-17, 75), (-19, 100), 10.0)
+    layers.orifice(pen, "lv", (-12, 114), (-12, 142), 10.0)
     layers.valve(pen, "tricuspid", "mitral", [(-16, 74), (-18, 101)], (-8, 88), [(2, 78), (-2, 96)], 1.1)
     layers.valve(pen, "mitral", "mitral", [(-11, 112), (-12, 143)], (-3, 126), [(10, 114), (3, 139)], 1.1)
     if patient.pacing_wire:
@@ -57,7 +57,7 @@ def sc4c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
 def sc_ivc(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Inferior vena cava in the liver, joining the right atrium; it narrows once per breath."""
     layers.liver(pen, 14, 420)
-    layers.far_lung(pen, 152)
+    layers.far_lung(pen, 152.0)
     tube = [(-110, 92), (-40, 84), (0, 80), (46, 78)]
     ra = [(40, 62), (60, 52), (92, 60), (100, 90), (80, 104), (50, 98), (38, 80)]
     # The heart above the diaphragm, at the cranial end.
@@ -72,7 +72,7 @@ def sc_ivc(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     swells = {"breath": -patient.collapse / 2, "a_wave": 0.06}
     pen.tube("ivc", tube, 8.5, wall=("vein_wall", 0.9), swells=swells)
     pen.area("ra", ra)
-    layers.orifice(pen, "ra", (43, 70), (43, 88), 9)
+    layers.orifice(pen, "ra", (43, 70), (43, 88), 9.0)
     modes = {"contraction": nudge((70, 80), 24, (-4.0, 1.0)), "breath": drift((3.0, 5.0))}
     return Scene(pen.shapes, modes, latents={"collapse": patient.collapse})
 

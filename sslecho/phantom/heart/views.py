@@ -36,16 +36,16 @@ class View:
 
 
 VIEWS: dict[str, View] = {
-    "plax": View(plax, 160, 76, (0, 75), "parasternal", 0.14),
-    "rv_inflow": View(rv_inflow, 145, 76, (0, 70), "parasternal", 0.03),
-    "psax_av": View(psax_av, 150, 78, (0, 75), "parasternal", 0.09),
-    "psax_mid": View(psax_mid, 140, 76, (10, 80), "parasternal", 0.13),
-    "a4c": View(a4c, 165, 72, (5, 80), "apical", 0.16),
-    "a5c": View(a5c, 165, 72, (5, 80), "apical", 0.06),
-    "a2c": View(a2c, 165, 72, (0, 80), "apical", 0.09),
-    "a3c": View(a3c, 165, 72, (0, 80), "apical", 0.07),
-    "sc4c": View(sc4c, 185, 78, (5, 100), "subcostal", 0.05),
-    "sc_ivc": View(sc_ivc, 170, 72, (20, 80), "subcostal", 0.05),
-    "sc_aorta": View(sc_aorta, 170, 72, (0, 90), "subcostal", 0.03),
-    "suprasternal": View(suprasternal, 140, 80, (0, 80), "suprasternal", 0.03),
+    "plax": View(plax, 160.0, 76.0, (0.0, 75.0), "parasternal", 0.14),
+    "rv_inflow": View(rv_inflow, 145.0, 76.0, (0.0, 70.0), "parasternal", 0.03),
+    "psax_av": View(psax_av, 150.0, 78.0, (0.0, 75.0), "parasternal", 0.09),
+    "psax_mid": View(psax_mid, 140.0, 76.0, (10.0, 80.0), "parasternal", 0.13),
+    "a4c": View(a4c, 165.0, 72.0, (5.0, 80.0), "apical", 0.16),
+    "a5c": View(a5c, 165.0, 72.0, (5.0, 80.0), "apical", 0.06),
+    "a2c": View(a2c, 165.0, 72.0, (0.0, 80.0), "apical", 0.09),
+    "a3c": View(a3c, 165.0, 72.0, (0.0, 80.0), "apical", 0.07),
+    "sc4c": View(sc4c, 185.0, 78.0, (5.0, 100.0), "subcostal", 0.05),
+    "sc_ivc": View(sc_ivc, 170.0, 72.0, (20.0, 80.0), "subcostal", 0.05),
+    "sc_aorta": View(sc_aorta, 170.0, 72.0, (0.0, 90.0), "subcostal", 0.03),
+    "suprasternal": View(suprasternal, 140.0, 80.0, (0.0, 80.0), "suprasternal", 0.03),
 }
