@@ -1,0 +1,230 @@
+"""What a folder of `sslecho cluster` holds, read for a page; what is gone since is noted, not fatal."""
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Bool
+
+from sslecho.data.store import Store
+from sslecho.embed.embeddings import Embeddings
+from sslecho.errors import InputError, NounError, SslechoError
+from sslecho.rundir import read_json
+from sslecho.tasks.predictions import Predictions
+from sslecho.train.log import read_log
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Training:
+    """The run that made the encoder: its settings, result, log and provenance, each empty where it is gone."""
+
+    settings: dict[str, Any]
+    result: dict[str, Any]
+    log: list[dict[str, float]]
+    run: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ClusterRun:
+    """A finished clustering; make it with `read`.
+
+    Attributes:
+        path: the run's folder.
+        run: run.json.
+        settings: settings.toml, its section.
+        result: result.json.
+        items: one row a clip or frame with its clusters; see `sslecho.tasks.predictions`.
+        meta: predictions/meta.json.
+        store: the frames; None where they are gone.
+        embeddings: the same.
+        training: None for a baseline encoder or where it is gone.
+        notes: what is gone, in words.
+    """
+
+    path: Path
+    run: dict[str, Any]
+    settings: dict[str, Any]
+    result: dict[str, Any]
+    items: pa.Table
+    meta: dict[str, Any]
+    store: Store | None
+    embeddings: Embeddings | None
+    training: Training | None
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, folder: Path | str) -> "ClusterRun":
+        """Read a run, or the only one among a folder's own folders.
+
+        Raises:
+            InputError: the folder holds several runs; they are named.
+            NounError: no clustering there, one that is not finished, or a damaged file.
+        """
+        path = _find(Path(folder))
+        predictions = Predictions.load(path)
+        meta = predictions.meta
+        notes: list[str] = []
+        store = _if_there(path, meta.get("store"), Store.open)
+        if store is None:
+            notes.append("The store is no longer where the clustering found it, so no frames are shown.")
+        elif meta.get("frames_hash") not in (None, store.frames_hash):
+            notes.append("The store holds other frames than those that were clustered, so no frames are shown.")
+            store = None
+        embeddings = _if_there(path, meta.get("embeddings"), Embeddings.load)
+        if embeddings is None:
+            notes.append("The embeddings are no longer where the clustering found them, so there is no map.")
+        training = _if_there(path, meta.get("encoder"), _training)
+        if training is None and meta.get("encoder"):
+            notes.append("The encoder’s run is no longer where it was, so its training is not shown.")
+        return cls(
+            path=path,
+            run=read_json(path / "run.json"),
+            settings=_toml(path),
+            result=predictions.scores,
+            items=predictions.table,
+            meta=meta,
+            store=store,
+            embeddings=embeddings,
+            training=training,
+            notes=notes,
+        )
+
+    @property
+    def ks(self) -> list[int]:
+        """The numbers of clusters, rising."""
+        return sorted(int(k) for k in self.meta["ks"])
+
+    @property
+    def level(self) -> str:
+        """What an item is: "clip" or "frame"."""
+        return self.result.get("level") or "clip"
+
+    @property
+    def unit(self) -> str:
+        """What intervals resample: "patient", "sweep", or "clip" where no patient is known."""
+        return self.result.get("unit") or "patient"
+
+    @property
+    def stamp(self) -> str | None:
+        """The warning that every figure carries where no patient is known."""
+        if self.unit == "patient":
+            return None
+        return f"groups = {self.unit}s, not patients: figures and intervals may look better than they are"
+
+    @property
+    def scored(self) -> bool:
+        """Whether there are figures against labels."""
+        return any(entry.get("purity") is not None for entry in self.result.get("results", []))
+
+    @property
+    def split(self) -> str:
+        """Which split was scored: "test", or "all" where there are none."""
+        return self.result.get("split") or "all"
+
+    @cached_property
+    def labels(self) -> list[str | None]:
+        """The truth of each item."""
+        return self.column("label")
+
+    @property
+    def classes(self) -> list[str]:
+        """All labels, sorted: a label's place decides its color."""
+        return sorted({label for label in self.labels if label is not None})
+
+    @cached_property
+    def in_split(self) -> Bool[np.ndarray, " n"]:
+        """The items of the scored split."""
+        if self.split == "all":
+            return np.ones(self.items.num_rows, dtype=bool)
+        return np.array([split == self.split for split in self.column("split")], dtype=bool)
+
+    @property
+    def most_frequent(self) -> float | None:
+        """Share of the most frequent label among the scored items: right without looking."""
+        labels = [
+            label for label, scored in zip(self.labels, self.in_split, strict=True) if scored and label is not None
+        ]
+        return max(map(labels.count, set(labels))) / len(labels) if labels else None
+
+    @property
+    def chosen_k(self) -> int:
+        """The k that the page speaks of, chosen without looking at its score.
+
+        The k nearest to the number of classes, the larger of two equally near; without labels the middle one.
+        """
+        n_classes = len(self.classes)
+        if not n_classes:
+            return self.ks[len(self.ks) // 2]
+        return min(self.ks, key=lambda k: (abs(k - n_classes), -k))
+
+    def column(self, name: str) -> list[Any]:
+        """A column of the items; Nones where there is no such column."""
+        return self.items[name].to_pylist() if name in self.items.column_names else [None] * self.items.num_rows
+
+
+def _find(folder: Path) -> Path:
+    if _command(folder) == "cluster":
+        found = [folder]
+    else:
+        found = sorted(file.parent for file in folder.glob("*/run.json") if _command(file.parent) == "cluster")
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise InputError(f"{folder} holds {len(found)} clusterings ({names}); name one of these folders")
+    if not found:
+        other = _command(folder)
+        what = f"holds the result of `sslecho {other}`" if other else "holds no sslecho run"
+        raise NounError(f"{folder} {what}, not of `sslecho cluster`; name a folder that `sslecho cluster` wrote")
+    if read_json(found[0] / "run.json").get("state") != "done":
+        raise NounError(f"{found[0]} is not finished; run the same `sslecho cluster` again, it goes on")
+    return found[0]
+
+
+def _command(folder: Path) -> str | None:
+    try:
+        return read_json(folder / "run.json").get("command")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _if_there(run: Path, recorded: str | None, read: Callable[[Path], T]) -> T | None:
+    """What a path leads to that was recorded relative to the run's folder; None where it is gone."""
+    if recorded is None:
+        return None
+    try:
+        return read(run / recorded)
+    except SslechoError:
+        return None
+
+
+def _training(folder: Path) -> Training:
+    try:
+        run, result = read_json(folder / "run.json"), read_json(folder / "result.json")
+    except (OSError, ValueError):
+        raise NounError(f"{folder} holds no finished `sslecho pretrain`") from None
+    return Training(_toml(folder), result, _log(folder), run)
+
+
+def _log(folder: Path) -> list[dict[str, float]]:
+    """The lines of the log that have all that is drawn; none where it is damaged."""
+    try:
+        lines = read_log(folder)
+    except ValueError:
+        return []
+    wanted = ("epoch", "loss", "images_per_s", "data_wait")
+    return [line for line in lines if all(isinstance(line.get(name), (int, float)) for name in wanted)]
+
+
+def _toml(folder: Path) -> dict[str, Any]:
+    """The one section of settings.toml."""
+    try:
+        sections = tomllib.loads((folder / "settings.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return next((section for section in sections.values() if isinstance(section, dict)), {})

@@ -1,0 +1,245 @@
+"""The parts of the page that are text and tables: the result, the figures over k, the clusters, where it came from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sslecho.report.cards import ITEMS_NAMED, Card
+from sslecho.report.cluster_run import ClusterRun
+from sslecho.report.figure import color_of
+from sslecho.report.headline import Headline, name_of, percent
+from sslecho.report.markup import counted, definitions, section, text
+
+MIXED = 0.5  # a cluster whose most frequent label has a smaller share is not called by it
+METHODS = {"simclr": "SimCLR"}
+
+
+def encoder_name(run: ClusterRun) -> str:
+    """What the encoder is called in figures: its method, or the baseline that it is."""
+    if run.training is not None:
+        method = str(run.training.settings.get("method", "encoder"))
+        return METHODS.get(method, method)
+    baseline = run.embeddings.meta.get("encoder") if run.embeddings is not None else None
+    return name_of(baseline).removeprefix("the ") if baseline else "this encoder"
+
+
+def share(value: float | None) -> str:
+    """Two digits without the leading zero, or a dash."""
+    if value is None:
+        return "–"
+    return ("−" if value < 0 else "") + f"{abs(value):.2f}".removeprefix("0")
+
+
+def result_section(run: ClusterRun, said: Headline) -> str:
+    """The headline's figure beside its baselines, and what may be said of it."""
+    rows = [_bar(encoder_name(run), said.entry, run.most_frequent, main=True)]
+    rows += [
+        _bar(one.name.removeprefix("the "), {"transfer_purity": one.value, "transfer_purity_low": one.low,
+             "transfer_purity_high": one.high}, run.most_frequent)
+        for one in said.comparisons
+    ]  # fmt: skip
+    axis = (
+        '<div class="bar axis" aria-hidden="true"><span></span><span class="ticks"><span>0</span><span>.25</span>'
+        "<span>.5</span><span>.75</span><span>1</span></span><span></span></div>"
+    )
+    key = ""
+    if run.most_frequent is not None:
+        key = f'<p class="key"><i></i>the most frequent label for every {run.level}: {share(run.most_frequent)}</p>'
+    points = "".join(f"<li>{text(sentence)}</li>" for sentence in said.sentences[1:])
+    body = (
+        f'<div class="result card"><div><h3>Transfer purity at k = {run.chosen_k}, with 95 % intervals</h3>'
+        f"{''.join(rows)}{axis}{key}</div><div><h3>What this shows</h3><ul>{points}</ul></div></div>"
+        f'<div class="tiles">{_tiles(run, said.entry)}</div>'
+    )
+    fitted = "Clusters were fitted on the train split and are scored on the test split."
+    if run.split != "test":
+        fitted = f"There are no splits: clusters were fitted on the {run.level}s that they are scored on."
+    intro = (
+        f"k = {run.chosen_k} is the listed number of clusters nearest to the number of labels ({len(run.classes)}); "
+        f"it was not chosen by its score. {fitted} "
+        "One run with one seed: a claim that one encoder is better than another needs at least five."
+    )
+    return section("result", "How good are the clusters?", intro, body)
+
+
+def guide(run: ClusterRun) -> str:
+    """The four figures in a sentence or two each."""
+    return definitions(
+        (
+            (
+                "Transfer purity",
+                f"Clusters are named by the majority label on one half of the {run.unit}s and scored on the other "
+                f"half, names fixed. It says what naming the clusters once is worth on new {run.unit}s.",
+            ),
+            (
+                "Purity",
+                "Share of items that have their own cluster’s majority label. It rises with k, and whenever clusters "
+                f"follow a {run.unit} rather than a label, so it never stands alone.",
+            ),
+            (
+                "Chance",
+                "Purity of the same clusters with the labels of whole clips shuffled. Only what lies above it can come "
+                "from the labels.",
+            ),
+            (
+                "Coverage",
+                f"Share of the scored items that lie in a cluster which the other half of the {run.unit}s had named. "
+                "The rest counts as wrong.",
+            ),
+        ),
+        kind="guide",
+    )
+
+
+def table(run: ClusterRun) -> str:
+    """All figures: one block a k, the encoder first, then its baselines."""
+    columns = ("transfer purity", "coverage", "purity", "chance", "inverse purity", "NMI", "AMI", "ARI", "accuracy",
+               "clusters used")  # fmt: skip
+    head = "".join(f"<th scope='col'>{name}</th>" for name in columns)
+    head = f"<thead><tr><th scope='col'>k</th><th scope='col' class='who'>features</th>{head}</tr></thead>"
+    baselines: Mapping[str, Any] = run.result.get("baselines") or {}
+    sources = [(encoder_name(run), run.result["results"])] + [
+        (name_of(name).removeprefix("the "), entries) for name, entries in baselines.items() if entries
+    ]
+    blocks = []
+    for k in run.ks:
+        rows = []
+        for number, (name, entries) in enumerate(sources):
+            entry = next((entry for entry in entries if entry["k"] == k), None)
+            if entry is not None:
+                rows.append(_row(k, name, entry, own=number == 0))
+        mark = " class='chosen'" if k == run.chosen_k else ""
+        blocks.append(f"<tbody{mark}>{''.join(rows)}</tbody>")
+    return f'<div class="table card" tabindex="0"><table>{head}{"".join(blocks)}</table></div>'
+
+
+def clusters_section(run: ClusterRun, cards: list[Card]) -> str:
+    """A card for each cluster of the chosen k."""
+    k = run.chosen_k
+    chosen = "nearest to the number of labels" if run.classes else "the middle of those listed"
+    empty = k - len(cards)
+    intro = (
+        f"k = {k} ({chosen}). Every {run.level} that was clustered is here, whatever its split. The frames are those "
+        f"nearest to the cluster’s center, from different {run.unit}s where there are several"
+        + ("; the middle frame stands for its clip." if run.level == "clip" else ".")
+        + (" An outlined one has another label than most of its cluster." if run.classes else "")
+        + (f" {counted(empty, 'cluster')} of {k} {'is' if empty == 1 else 'are'} empty." if empty else "")
+    )
+    legend = "".join(
+        f'<li><i style="background:{color_of(number)}"></i>{text(name)}</li>' for number, name in enumerate(run.classes)
+    )
+    legend = f'<ul class="legend" aria-label="colors of the labels">{legend}</ul>' if run.classes else ""
+    body = legend + f'<div class="clusters">{"".join(_card(run, card) for card in cards)}</div>'
+    return section("clusters", "Look at the clusters", text(intro), body)
+
+
+def provenance_section(run: ClusterRun) -> str:
+    """What was run, on what, with which versions."""
+    made = run.run.get("provenance", {})
+    blocks = [("Clustering", [(_words(name), value) for name, value in run.run.get("identity", {}).items()])]
+    if run.training is not None:
+        blocks.append(("Encoder", [(_words(name), value) for name, value in run.training.settings.items()]))
+    if run.store is not None:
+        about = run.store.manifest
+        blocks.append(
+            (
+                "Store",
+                [
+                    ("frames", f"{len(run.store):,} of {about['frame_shape'][0]} × {about['frame_shape'][1]} pixels"),
+                    ("clips", f"{run.store.clips.num_rows:,}"),
+                    ("independent unit", run.store.unit),
+                    ("frames hash", run.store.frames_hash),
+                    *((_words(name), value) for name, value in about.get("settings", {}).items()),
+                ],
+            )
+        )
+    software = [("sslecho", made.get("sslecho")), ("commit", made.get("commit")), ("Python", made.get("python")),
+                ("platform", made.get("platform")), *made.get("packages", {}).items()]  # fmt: skip
+    blocks.append(("Software", software))
+    body = "".join(
+        f'<div class="card"><h3>{text(title)}</h3>{definitions((str(term), value) for term, value in pairs)}</div>'
+        for title, pairs in blocks
+    )
+    intro = "Enough to run it again. Hashes are SHA-256, cut to 12 letters; the whole one shows on hover."
+    return section("provenance", "Where it came from", intro, f'<div class="provenance">{body}</div>')
+
+
+def _bar(name: str, entry: Mapping[str, Any], most_frequent: float | None, *, main: bool = False) -> str:
+    value, low, high = (entry.get(f"transfer_purity{end}") for end in ("", "_low", "_high"))
+    marks = "" if most_frequent is None else f'<i class="mark" style="left:{100 * most_frequent:.2f}%"></i>'
+    if low is not None and high is not None:
+        marks += f'<i class="range" style="left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%"></i>'
+    if value is not None:
+        marks += f'<i class="dot" style="left:{100 * value:.2f}%"></i>'
+    label, kind = (f"<b>{text(name)}</b>", "bar main") if main else (text(name), "bar")
+    return (
+        f'<div class="{kind}"><span>{label}</span><span class="track" aria-hidden="true">{marks}</span>'
+        f'<span class="value">{share(value)}<small>{share(low)}–{share(high)}</small></span></div>'
+    )
+
+
+def _tiles(run: ClusterRun, entry: Mapping[str, Any]) -> str:
+    near = run.result.get("neighbors") or {}
+    tiles = [
+        ("Coverage", entry.get("coverage"), "in a cluster that got a name"),
+        ("Purity", entry.get("purity"), f"chance, clips shuffled: {share(entry.get('purity_chance'))}"),
+        ("Adjusted mutual information", entry.get("ami"), "0 for random clusters, 1 for the labels themselves"),
+        ("Best one-to-one match", entry.get("accuracy"), "accuracy with one label a cluster, Hungarian"),
+    ]
+    if near.get("purity") is not None:
+        tiles.append(
+            (f"Neighbors, {near.get('k')} nearest", near["purity"], f"of other {run.unit}s with the same label")
+        )
+    return "".join(
+        f'<div class="tile card"><span>{text(name)}</span><b>{share(value)}</b><small>{text(about)}</small></div>'
+        for name, value, about in tiles
+    )
+
+
+def _row(k: int, name: str, entry: Mapping[str, Any], *, own: bool) -> str:
+    first = f'<th scope="row">{k}</th>' if own else "<td></td>"
+    low, high = entry.get("transfer_purity_low"), entry.get("transfer_purity_high")
+    interval = f"<small>{share(low)}–{share(high)}</small>" if low is not None else ""
+    rest = ("coverage", "purity", "purity_chance", "inverse_purity", "nmi", "ami", "ari", "accuracy")
+    cells = "".join(f"<td>{share(entry.get(metric))}</td>" for metric in rest)
+    mark = " class='own'" if own else ""
+    return (
+        f"<tr{mark}>{first}<th scope='row' class='who'>{text(name)}</th>"
+        f"<td>{share(entry.get('transfer_purity'))}{interval}</td>{cells}"
+        f"<td>{entry.get('clusters_used', '–')}</td></tr>"
+    )
+
+
+def _card(run: ClusterRun, card: Card) -> str:
+    size = f"{counted(card.n, run.level)} of {counted(card.n_units, run.unit)}" if run.unit != run.level else (
+        counted(card.n, run.level)
+    )  # fmt: skip
+    title, labels, number = f"Cluster {card.cluster}", "", size
+    mixed = card.share is None or card.share < MIXED
+    if card.name is not None:
+        title, number = f"mixed, most often {card.name}" if mixed else card.name, f"cluster {card.cluster}"
+        parts = "".join(
+            f'<i style="width:{100 * count / card.n_labeled:.2f}%;background:{color_of(run.classes.index(label))}"></i>'
+            for label, count in card.labels
+        )
+        named = ", ".join(f"{label} {percent(count / card.n_labeled)}" for label, count in card.labels[:ITEMS_NAMED])
+        more = len(card.labels) - ITEMS_NAMED
+        labels = f'<div class="share" aria-hidden="true">{parts}</div>' + (
+            f"<p>{text(named)}{f', {more} more' if more > 0 else ''} · {text(size)}</p>"
+        )
+    frames = []
+    for thumbnail in card.thumbnails:
+        alt = f"frame of cluster {card.cluster}" + (f", label {thumbnail.label}" if thumbnail.label else "")
+        other = not mixed and thumbnail.label not in (None, card.name)
+        image = f'<img src="{thumbnail.address}" alt="{text(alt)}">'
+        if other or (mixed and thumbnail.label is not None):
+            image += f"<small>{text(thumbnail.label)}</small>"
+        frames.append(f'<span class="other">{image}</span>' if other else f"<span>{image}</span>")
+    sheet = f'<div class="frames">{"".join(frames)}</div>' if frames else ""
+    return (
+        f'<article class="cluster card"><div class="head"><h3>{text(title)}</h3>'
+        f'<span class="number">{text(number)}</span></div>{labels}{sheet}</article>'
+    )
+
+
+def _words(name: str) -> str:
+    return str(name).replace("_", " ")
