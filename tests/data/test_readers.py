@@ -108,10 +108,10 @@ def test_a_gif_moves(tmp_path: Path):
 
 
 def test_wide_pixels_and_turned_video_are_shown_as_meant(tmp_path: Path):
-    path = tmp_path / "x.mkv"
+    path = tmp_path / "x.mp4"
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("ffv1", rate=10, options={"aspect": "2:1"})
-        stream.height, stream.width, stream.pix_fmt = 24, 32, "gray"
+        stream = container.add_stream("libx264", rate=10, options={"qp": "0", "aspect": "2:1"})
+        stream.height, stream.width, stream.pix_fmt = 24, 32, "yuv420p"
         stream.set_display_rotation(90)
         container.mux(stream.encode(av.VideoFrame.from_ndarray(pattern(), format="gray")))
         container.mux(stream.encode())
