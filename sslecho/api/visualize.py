@@ -102,9 +102,8 @@ def _values(items: Embeddings, origin: Origin, settings: VisualizeSettings) -> l
         )
     if all(value is None for value in values):
         cure = "give --labels CSV, or choose" if name == "label" else "choose"
-        raise InputError(
-            f"--color {settings.color!r}: nothing is known in that column; {cure} another of: {', '.join(own + of_store)}"
-        )
+        others = ", ".join(own + of_store)
+        raise InputError(f"--color {settings.color!r}: nothing is known in that column; {cure} another of: {others}")
     return values
 
 

@@ -19,7 +19,8 @@ from sslecho.rundir import disk_error
 class Encodes(Protocol):
     """What can be embedded with: an Encoder, or a baseline that learned nothing."""
 
-    dim: int
+    @property
+    def dim(self) -> int: ...
 
     def encode(self, frames: UInt8[Tensor, "n h w"]) -> Float[Tensor, "n d"]: ...
 

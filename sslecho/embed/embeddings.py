@@ -68,10 +68,12 @@ class Embeddings:
             vectors = np.load(folder / "vectors.npy", mmap_mode="r")
             rows = pq.read_table(folder / "rows.parquet")
         except (OSError, ValueError, pa.ArrowInvalid) as error:
-            raise NounError(f"{folder} is damaged ({str(error).splitlines()[0]}); embed again with --overwrite") from None
+            reason = str(error).splitlines()[0]
+            raise NounError(f"{folder} is damaged ({reason}); embed again with --overwrite") from None
         if len(vectors) != rows.num_rows:
             raise NounError(
-                f"{folder}: vectors.npy has {len(vectors)} rows and rows.parquet {rows.num_rows}; embed again with --overwrite"
+                f"{folder}: vectors.npy has {len(vectors)} rows and rows.parquet {rows.num_rows}; "
+                "embed again with --overwrite"
             )
         return cls(vectors, rows, meta, folder)
 

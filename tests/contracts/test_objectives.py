@@ -22,7 +22,7 @@ def test_one_step_reaches_the_encoder_and_lowers_the_loss(name):
         loss.backward()
         assert float(encoder.weight.grad.abs().sum()) > 0
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert losses[-1] < losses[0]
 
 
