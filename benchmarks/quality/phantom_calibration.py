@@ -111,8 +111,15 @@ def main() -> None:
     if options.sheet:
         sheet = echo_sheet(seed=options.seed)
         (beside(sheet, options.real) if options.real else sheet).save(options.sheet)
-    print(json.dumps({"name": "phantom_calibration", "commit": commit(), "machine": platform.processor() or platform.machine(),
-                      "seeds": [options.seed], "rows": rows}))  # fmt: skip
+    machine = platform.processor() or platform.machine()
+    record = {
+        "name": "phantom_calibration",
+        "commit": commit(),
+        "machine": machine,
+        "seeds": [options.seed],
+        "rows": rows,
+    }
+    print(json.dumps(record))
 
 
 if __name__ == "__main__":

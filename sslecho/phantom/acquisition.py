@@ -25,10 +25,10 @@ HELD_OFTEN = 0.65
 
 @dataclass(frozen=True)
 class Position:
-    """Where the probe stands, in units of one jitter level.
+    """Where the probe stands against the template, and how well it sees.
 
     Args:
-        rotation_deg, shift_mm, depth, gain_db: against the template; depth as a factor.
+        rotation_deg, shift_mm, scale, depth, gain_db, angle_deg: offsets; scale and depth are factors.
         quality: 0 (perfect) .. 0.7 (hardly a picture).
     """
 
@@ -78,7 +78,7 @@ def draw_look(settings: Settings, position: Position, body_haze: float) -> Look:
         haze_db=min(haze, -15.0),
         noise_db=-50.0 + 8 * position.quality,
         clutter=0.6 + 0.6 * body_haze + 0.4 * position.quality,
-        clutter_mm=7.0 + 9.0 * body_haze,
+        clutter_mm=8.0 + 9.0 * body_haze,
         reverberations=2 + int(position.quality > 0.3),
         compounding=device.compounding,
         persistence=device.persistence,

@@ -30,7 +30,7 @@ from sslecho.rundir import read_json, write_atomic, write_json
 
 FORMATS = ("dicom", "video", "png")
 MASKS = ("sector", "labels")
-COLUMNS = ("path", "label", "patient", "study", "site", "device", "clip", "frame", "acquisition")
+COLUMNS: tuple[str, ...] = ("path", "label", "patient", "study", "site", "device", "clip", "frame", "acquisition")
 UID_ROOT = "1.2.826.0.1.3680043.8.498."  # pydicom's, free for generated UIDs
 
 
@@ -272,7 +272,7 @@ def _png(picture: np.ndarray) -> bytes:
 
 def _write_labels(path: Path, rows: list[dict[str, Any]]) -> None:
     content = io.StringIO()
-    writer = csv.DictWriter(content, fieldnames=COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(content, fieldnames=list(COLUMNS), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_atomic(path, content.getvalue().encode())
@@ -281,15 +281,21 @@ def _write_labels(path: Path, rows: list[dict[str, Any]]) -> None:
 def dicom_bytes(frames: np.ndarray, clip: Clip, identity: Identity, plan: Plan) -> bytes:
     """An ultrasound (multi-frame) image as DICOM, uncompressed, with invented identity and no view name in it."""
     from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+    from pydicom.uid import (
+        UID,
+        ExplicitVRLittleEndian,
+        UltrasoundImageStorage,
+        UltrasoundMultiFrameImageStorage,
+        generate_uid,
+    )
 
     multi = len(frames) > 1
     study = f"{identity.mrn}/{plan.study}"
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.3.1" if multi else "1.2.840.10008.5.1.4.1.1.6.1"
+    meta.MediaStorageSOPClassUID = UltrasoundMultiFrameImageStorage if multi else UltrasoundImageStorage
     meta.MediaStorageSOPInstanceUID = generate_uid(UID_ROOT, entropy_srcs=[study, plan.clip])
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = UID_ROOT + "1"
+    meta.ImplementationClassUID = UID(UID_ROOT + "1")
     content = io.BytesIO()
     ds = FileDataset(content, {}, file_meta=meta, preamble=b"\0" * 128)
     ds.SOPClassUID, ds.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID

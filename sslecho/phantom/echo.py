@@ -1,6 +1,6 @@
 """A clip of adult echocardiography from its factors: the patient, the study's device, the view, the repeat."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -10,6 +10,7 @@ from sslecho.phantom.acquisition import JITTER, draw_look, draw_position, window
 from sslecho.phantom.devices import ECHO_SITES, Settings, draw_settings
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.geometry import BeamGrid
+from sslecho.phantom.heart import layers
 from sslecho.phantom.heart.views import VIEWS
 from sslecho.phantom.outline import Pen
 from sslecho.phantom.patients import Patient, draw_patient
@@ -60,7 +61,6 @@ class EchoClip:
         frames: how many.
         size: the picture's side in pixels.
         jitter: spread of probe positions (0 = the template plane).
-        reference: the plain look and the template position of one standard scanner, for sheets and tests.
     """
 
     def __init__(
@@ -85,18 +85,15 @@ class EchoClip:
 
         pen = Pen(factors.stream("patient", patient, view), grow_mm=self.patient.grow_mm())
         self.scene = plane.draw(pen, self.patient, factors.stream("view", *keys, "plane"))
+        if plane.window in ("parasternal", "apical"):
+            layers.lung_edge(pen)
         angle = float(np.clip(plane.angle_deg + self.position.angle_deg, *device.angle_deg))
         depth = float(np.clip(plane.depth_mm * self.position.depth, *device.depth_mm))
         grid = BeamGrid(device.radius_mm, round(angle, 1), round(depth, 0))
         # A heart of a large patient is deeper under the skin as well.
         skin = 0.5 * (self.patient.skin_to_heart_mm - 20) if plane.window == "parasternal" else 0.0
         placement = self.position.placement(plane.center_mm, self.patient.size)
-        placement = type(placement)(
-            placement.rotation_deg,
-            placement.scale,
-            (placement.shift_mm[0], placement.shift_mm[1] + skin),
-            placement.center_mm,
-        )
+        placement = replace(placement, shift_mm=(placement.shift_mm[0], placement.shift_mm[1] + skin))
         self.stage = Stage(self.scene, placement, grid, clock.COURSES)
         window = window_db(factors.stream("view", *keys, "window"), grid, self.position.quality)
         self.renderer = Renderer(

@@ -62,7 +62,7 @@ class Pen:
         mirror: bool = False,
         shapes: list[Shape] | None = None,
     ):
-        self.rng, self._grow = rng, grow_mm or {}
+        self.rng, self.grow_mm = rng, grow_mm or {}
         self.shapes: list[Shape] = [] if shapes is None else shapes
         a = np.deg2rad(turn_deg)
         self._origin = np.asarray(origin_mm, float)
@@ -79,7 +79,7 @@ class Pen:
         """A closed spline; `wall` = (structure, thickness in mm) is drawn beneath it."""
         outline = spline(self._set(points), closed=True)
         normal = outward(outline)
-        offset = self._grow.get(structure, 0.0) + roughness(self.rng, len(outline), rough_mm)
+        offset = self.grow_mm.get(structure, 0.0) + roughness(self.rng, len(outline), rough_mm)
         outline = outline + normal * offset[:, None]
         if wall:
             self.shapes.append(Shape(wall[0], outline + normal * wall[1], **motion))
@@ -110,7 +110,7 @@ class Pen:
         center = spline(self._set(points), closed=False)
         given = np.broadcast_to(np.asarray(half_widths, float), (len(points),))
         half = np.interp(np.linspace(0, len(points) - 1, len(center)), np.arange(len(points)), given)
-        half = half + self._grow.get(structure, 0.0) + roughness(self.rng, len(center), 0.4)
+        half = half + self.grow_mm.get(structure, 0.0) + roughness(self.rng, len(center), 0.4)
         swells = {name: half * share for name, share in (swells or {}).items()}
         if wall:
             self.shapes.append(Shape(wall[0], center, half + wall[1], swells=swells, **motion))

@@ -67,7 +67,7 @@ def overlay_picture(
     if layout == "bottom":
         columns = [(2, size - 2 - step * 2, person), (size // 2, size - 2 - step * 2, [date, settings.device.maker])]
     elif layout == "left":
-        columns = [(2, 2, [*person, date]), (2, size - 2 - step * 2, machine[:2])]
+        columns = [(2, 2, machine[1:]), (2, size - 2 - step * 3, [*person, date])]
     else:
         columns = [
             (2, 2, person),

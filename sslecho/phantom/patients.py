@@ -39,7 +39,6 @@ class Patient:
         collapse: share by which the IVC narrows at inspiration.
         body_haze: 0 (clear) .. 1 (a body that hides everything).
         mitral_calcium, effusion_mm, pacing_wire: findings.
-        texture_seed: of the outlines' roughness.
     """
 
     number: int

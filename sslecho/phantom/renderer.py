@@ -242,7 +242,7 @@ class Renderer:
         lines, samples = labels.shape
         signal += self._noise[line : line + lines, sample % 64 : sample % 64 + samples] * self._noise_gain
         signal = speckle.convolve(signal, self._lateral, axis=0)
-        power = signal.real**2 + signal.imag**2
+        power = np.real(signal) ** 2 + np.imag(signal) ** 2
         power += np.float32(10 ** (self.look.haze_db / 10)) * speckle.box_blur(power, 7, 9)
         return power, labels
 
@@ -266,11 +266,7 @@ class Renderer:
         gray += np.float32(1 - self._white_db / look.dynamic_range_db)
         np.clip(gray, 0, 1, out=gray)
         if look.compounding > 0:
-            gray *= np.float32(1 - look.compounding * 2 / 3)
-            third = gray * np.float32(look.compounding / 3 / (1 - look.compounding * 2 / 3))
-            gray[1:-1] += third[:-2] + third[2:]
-            gray[0] += 2 * third[0]
-            gray[-1] += 2 * third[-1]
+            gray = speckle.soften(speckle.soften(gray, look.compounding, 0), look.compounding, 1)
         np.power(gray, np.float32(look.gamma), out=gray)
         gray *= 255
         return gray

@@ -28,7 +28,7 @@ def smooth_field(
     fa = np.fft.fftfreq(shape[0]).astype(np.float32)[:, None]
     fb = np.fft.rfftfreq(shape[1]).astype(np.float32)[None, :]
     keep = np.exp(-2 * np.pi**2 * ((fa * correlation[0]) ** 2 + (fb * correlation[1]) ** 2)).astype(np.float32)
-    noise = fft.irfft2(fft.rfft2(white) * keep, s=shape)
+    noise = np.asarray(fft.irfft2(np.asarray(fft.rfft2(white)) * keep, s=shape))
     return (noise / noise.std()).astype(np.float32)
 
 
@@ -55,6 +55,20 @@ def convolve(field: np.ndarray, taps: Float32[np.ndarray, " taps"], axis: int) -
             out[:, : n - k] += scratch[:, k:]
             out[:, k:] += scratch[:, : n - k]
     return out
+
+
+def soften(
+    field: Float32[np.ndarray, "lines samples"], share: float, axis: int
+) -> Float32[np.ndarray, "lines samples"]:
+    """The field, of which a share is the mean of three neighbors along an axis; the ends repeat."""
+    field = field if axis == 0 else field.T
+    out = field * np.float32(1 - share * 2 / 3)
+    third = field * np.float32(share / 3)
+    out[1:-1] += third[:-2]
+    out[1:-1] += third[2:]
+    out[0] += third[0] + third[1]
+    out[-1] += third[-1] + third[-2]
+    return out if axis == 0 else out.T
 
 
 def box_blur(

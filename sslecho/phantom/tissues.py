@@ -21,12 +21,13 @@ class Tissue:
 
 
 TISSUES: dict[str, Tissue] = {
-    "mediastinum": Tissue(-13.0, 0.6, 0.5),  # what lies around the heart: fat, vessels, partial lung
+    "mediastinum": Tissue(-15.0, 0.6, 0.5),  # what lies around the heart: fat, vessels, partial lung
     "skin": Tissue(2.0, 0.7, 0.8),
     "fat": Tissue(-3.0, 0.63, 0.6),  # [A]
     "muscle": Tissue(-4.0, 0.96, 0.9),  # [A] chest wall 0.96-1.4
     "myocardium": Tissue(0.0, 0.52, 1.2),  # [A]
     "trabecula": Tissue(2.0, 0.52, 1.4),
+    "chordae": Tissue(-9.0, 0.5, 0.6),
     "blood": Tissue(-40.0, 0.15, 0.0, 0.6),  # [A]
     "valve": Tissue(2.0, 0.6, 2.0),
     "pericardium": Tissue(5.0, 0.8, 3.5),
@@ -56,7 +57,6 @@ TISSUES: dict[str, Tissue] = {
     "kidney": Tissue(-9.0, 0.5, 1.2),
     "cervix": Tissue(-5.0, 0.5, 1.2),
     "canal": Tissue(-13.0, 0.45, 0.9),
-    "contact": Tissue(-60.0, 0.0, 0.0),
 }
 
 # Structure -> tissue. A structure's number in a label map is its place in this table, from 1; 0 is outside the sector.
@@ -79,7 +79,7 @@ STRUCTURES: dict[str, str] = {
     "tricuspid": "valve",
     "aortic_valve": "valve",
     "pulmonary_valve": "valve",
-    "chordae": "trabecula",
+    "chordae": "chordae",
     "papillary": "trabecula",
     "moderator_band": "trabecula",
     "pericardium": "pericardium",
@@ -91,7 +91,6 @@ STRUCTURES: dict[str, str] = {
     "wire": "calcium",
     "epicardial_fat": "epicardial_fat",
     "lung": "lung",
-    "rib": "bone",
     "spine": "bone",
     "liver": "liver",
     "bowel": "gas",
@@ -130,8 +129,6 @@ STRUCTURES: dict[str, str] = {
     "cervix": "cervix",
     "canal": "canal",
     "bladder": "fluid",
-    "rectum": "gas",
-    "no_contact": "contact",
 }
 
 STRUCTURE_NUMBER: dict[str, int] = {name: number for number, name in enumerate(STRUCTURES, start=1)}

@@ -11,7 +11,7 @@ from sslecho.phantom.factors import Factors
 from sslecho.phantom.heart.views import VIEWS
 from sslecho.phantom.tissues import STRUCTURE_NUMBER, STRUCTURES, TISSUES
 
-PATIENTS = (0, 3, 8)
+PATIENTS = (0, 5, 8)
 
 
 @lru_cache

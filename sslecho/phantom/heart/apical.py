@@ -80,9 +80,10 @@ def _four_or_five(pen: Pen, patient: Patient, tilt: float) -> Scene:
     pen.area("ra", ra)
     layers.orifice(pen, "la", (3 + 4 * tilt, 110), (33, 110), 9.0)
     layers.orifice(pen, "ra", (-11, 104), (-44, 104), 9.0)
-    pen.line("moderator_band", [(-13, 62), (-24, 69), (-35, 74)], 1.5)
-    pen.line("chordae", [(30, 74), (27, 84), (22, 94)], 0.9)
-    pen.ellipse("papillary", (35, 68), (3.5, 10), angle_deg=8.0)
+    pen.line("moderator_band", [(-13, 62), (-24, 69), (-35, 74)], 1.1)
+    wall = pen.grow_mm.get("lv", 0.0)
+    pen.line("chordae", [(32 + wall, 72), (27, 84), (22, 94)], 0.7)
+    pen.ellipse("papillary", (37 + wall, 66), (3.6, 10), angle_deg=8.0)
     if tilt > 0.25:
         share = (tilt - 0.25) / 0.75
         half = 13.0 * (0.35 + 0.65 * share)
@@ -126,8 +127,9 @@ def a2c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     pen.area("la", LA_2)
     layers.orifice(pen, "la", (-19, 110), (19, 110), 9.0)
     pen.ellipse("vein", (-27, 116), (4, 4), wall=("vein_wall", 1.2))
-    pen.ellipse("papillary", (-22, 70), (3.2, 9), angle_deg=-8.0)
-    pen.line("chordae", [(-19, 80), (-13, 90), (-8, 97)], 0.9)
+    wall = pen.grow_mm.get("lv", 0.0)
+    pen.ellipse("papillary", (-26 - wall, 68), (3.6, 10), angle_deg=-8.0)
+    pen.line("chordae", [(-22 - wall, 76), (-14, 89), (-8, 97)], 0.7)
     layers.valve(pen, "mitral", "mitral", [(-19, 110), (19, 110)], (-2, 102), [(-13, 92), (11, 90)], 1.1)
     if patient.mitral_calcium:
         pen.ellipse("calcium", (-21, 111), (4, 3))
@@ -150,7 +152,7 @@ def a3c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     pen.area("la", LA_3)
     layers.orifice(pen, "lv", (5, 104), (26, 100), 12.0)
     layers.orifice(pen, "la", (-25, 110), (3, 110), 9.0)
-    pen.line("chordae", [(-16, 80), (-14, 90), (-12, 98)], 0.9)
+    pen.line("chordae", [(-24, 78), (-18, 89), (-13, 97)], 0.7)
     layers.valve(pen, "mitral", "mitral", [(-25, 111), (3, 112)], (-13, 104), [(-20, 97), (5, 88)], 1.1)
     layers.valve(pen, "aortic_valve", "aortic", [(6, 119), (31, 112)], (21, 123), [(13, 132), (35, 126)], 1.1)
     if patient.mitral_calcium:

@@ -36,6 +36,21 @@ def grooves(pen: Pen, places) -> None:
         pen.ellipse("epicardial_fat", (x, z), radii, angle_deg=float(pen.rng.uniform(-25, 25)), rough_mm=2.2)
 
 
+def lung_edge(pen: Pen) -> None:
+    """In four of ten patients the lung's edge swings into the sector with every breath and covers what lies there."""
+    if pen.rng.uniform() > 0.4:
+        return
+    side = 1.0 if pen.rng.uniform() < 0.7 else -1.0
+    slope = np.tan(np.deg2rad(pen.rng.uniform(25, 37)))
+    top = pen.rng.uniform(8, 16)
+    z = top + np.linspace(0, 200, 9)
+    edge = np.stack([side * (4 + slope * z), z], axis=1)
+    swing = np.zeros((11, 2))
+    swing[:9, 0] = -side * pen.rng.uniform(3, 16) * np.linspace(0.25, 1.0, 9)
+    outline = np.concatenate([edge, [(side * WIDE_MM, z[-1]), (side * WIDE_MM, top)]])
+    pen.shapes.append(Shape("lung", outline, moves={"breath": swing}, follows=False))
+
+
 def liver(pen: Pen, from_mm: float | int, to_mm: float | int) -> None:
     """The window of a subcostal view."""
     pen.shapes += [band("skin", -60, 2), band("fat", 2, 8), band("muscle", 8, from_mm), band("liver", from_mm, to_mm)]
