@@ -17,6 +17,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from sslecho.errors import SslechoError
+
 T = TypeVar("T")
 R = TypeVar("R")
 AHEAD = 4  # tasks a worker that may be done before an earlier one is
@@ -74,6 +76,7 @@ class Pool:
                     future.set_result(alone._submit(function, task).result())
                 except BrokenProcessPool:
                     alone.stop()
+                    _refuse_dead_machine()
                     future.set_result(on_death(task))
             yield task, future
         alone.stop()
@@ -108,6 +111,17 @@ class Pool:
                 future: Future[R] = Future()
                 future.set_exception(error)
                 return future
+
+
+def _refuse_dead_machine() -> None:
+    """Raise where a worker can't even say its number: then the files are not at fault."""
+    with Pool(1) as pool:
+        try:
+            pool._submit(abs, -1).result()
+        except BrokenProcessPool as error:
+            raise SslechoError(
+                "worker processes can't start: out of memory, or a damaged installation; the same command goes on"
+            ) from error
 
 
 @contextmanager

@@ -1,35 +1,23 @@
 """Archives of pictures, and an ingest without worker processes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from data.archives import pattern, write_png
 
-from sslecho.data import ingest as ingest_module
-
-
-class Here:
-    """Stands in for the pool: the same order, in this process."""
-
-    def __init__(self, n_workers: int):
-        pass
-
-    def in_order(self, function, tasks, *, on_death) -> Iterator:
-        for task in tasks:
-            yield task, function(task)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
+from sslecho.data.workers import Pool
 
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No worker processes."""
-    monkeypatch.setattr(ingest_module, "Pool", Here)
+    """No worker processes: the same order, in this process."""
+
+    def in_order(self: Pool, function: Callable, tasks: Iterable, *, on_death: Callable) -> Iterator:
+        for task in tasks:
+            yield task, function(task)
+
+    monkeypatch.setattr(Pool, "in_order", in_order)
 
 
 @pytest.fixture

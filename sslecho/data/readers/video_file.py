@@ -54,7 +54,7 @@ class VideoRecording:
                         return
             except AV_ERRORS as error:
                 raise Unreadable(
-                    f"decoding stopped at frame {n_decoded} of {self.n_frames} ({_said(error)})"
+                    f"its decoding stopped at frame {n_decoded} of {self.n_frames} ({_said(error)})"
                 ) from error
         if not n_decoded:
             raise Unreadable("none of its frames can be decoded")
