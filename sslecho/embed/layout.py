@@ -51,7 +51,8 @@ def umap_layout(vectors: Float[np.ndarray, "n d"], *, neighbors: int, seed: int)
             n_neighbors=neighbors,
             metric="cosine",
             precomputed_knn=(ids, distances, None),
-            init=start,  # the spectral start takes many times longer on large graphs, and groups no better
+            # The spectral start takes many times longer on large graphs, and groups no better.
+            init=start,  # pyright: ignore[reportArgumentType]
             random_state=seed,
             n_jobs=1,
         )

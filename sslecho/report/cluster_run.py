@@ -27,7 +27,7 @@ class Training:
 
     settings: dict[str, Any]
     result: dict[str, Any]
-    log: list[dict[str, float]]
+    log: list[dict[str, Any]]
     run: dict[str, Any]
 
 
@@ -211,7 +211,7 @@ def _training(folder: Path) -> Training:
     return Training(_toml(folder), result, _log(folder), run)
 
 
-def _log(folder: Path) -> list[dict[str, float]]:
+def _log(folder: Path) -> list[dict[str, Any]]:
     """The lines of the log that have all that is drawn; none where it is damaged."""
     try:
         lines = read_log(folder)

@@ -94,7 +94,11 @@ def _head(run: ClusterRun, title: str, said: Headline | None) -> str:
         facts.append(
             ("Labels", f"{len(run.classes)}", f"{run.result.get('n_unlabelled') or 'no'} {run.level}s without")
         )
-    made = f"commit {commit[:7]}" if commit else f"sslecho {run.run.get('provenance', {}).get('sslecho', '')}"
+    made = (
+        f"commit {commit[:7]}{'+' * commit.endswith('+')}"
+        if commit
+        else f"sslecho {run.run.get('provenance', {}).get('sslecho', '')}"
+    )
     facts.append(("Seed", run.settings.get("seed", "–"), made))
     listed = "".join(
         f"<div><dt>{text(name)}</dt><dd>{text(value)}"

@@ -135,9 +135,9 @@ def clusters_section(run: ClusterRun, cards: list[Card]) -> str:
 def provenance_section(run: ClusterRun) -> str:
     """What was run, on what, with which versions."""
     made = run.run.get("provenance", {})
-    blocks = [("Clustering", [(_words(name), value) for name, value in run.run.get("identity", {}).items()])]
+    blocks = [("Clustering", _settings(run.run.get("identity", {})))]
     if run.training is not None:
-        blocks.append(("Encoder", [(_words(name), value) for name, value in run.training.settings.items()]))
+        blocks.append(("Encoder", _settings(run.training.settings)))
     if run.store is not None:
         about = run.store.manifest
         blocks.append(
@@ -148,7 +148,7 @@ def provenance_section(run: ClusterRun) -> str:
                     ("clips", f"{run.store.clips.num_rows:,}"),
                     ("independent unit", run.store.unit),
                     ("frames hash", run.store.frames_hash),
-                    *((_words(name), value) for name, value in about.get("settings", {}).items()),
+                    *_settings(about.get("settings", {})),
                 ],
             )
         )
@@ -241,5 +241,13 @@ def _card(run: ClusterRun, card: Card) -> str:
     )
 
 
-def _words(name: str) -> str:
-    return str(name).replace("_", " ")
+def _settings(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Settings as terms and values, without those that could name a folder: the page is passed on."""
+    shown = []
+    for name, value in settings.items():
+        if name == "baseline":
+            value = [str(item).partition("=")[0] for item in value]
+        words = value if isinstance(value, (list, tuple)) else [value]
+        if name != "workers" and not any(mark in str(word) for word in words for mark in ("/", "\\", "regex:")):
+            shown.append((name.replace("_", " "), value))
+    return shown
