@@ -82,7 +82,7 @@ class NoSpace(Exception):
 class FileSequence:
     """A clip that came as files of frames."""
 
-    time_source = None
+    time_source: str | None = None
 
     def __init__(self, files: Sequence[Path], frame_numbers: Sequence[int]):
         self._recordings = [open_recording(file) for file in files]
@@ -156,7 +156,7 @@ def _finished(task: ClipTask) -> dict[str, Any] | None:
         result = json.loads(Path(task.part + ".json").read_text(encoding="utf-8"))
         crc = 0
         for frame in read_part(task, result["n_frames"]):
-            crc = zlib.crc32(frame, crc)
+            crc = zlib.crc32(frame.data, crc)
     except (OSError, ValueError, KeyError):
         return None
     return result if crc == result["crc"] else None
@@ -267,7 +267,7 @@ def _write_part(part: Path, stored: _Stored) -> tuple[list[tuple[int, float | No
                     file.write(pixels.data)
                 except OSError as error:
                     raise NoSpace from error
-                crc = zlib.crc32(pixels, crc)
+                crc = zlib.crc32(pixels.data, crc)
                 kept.append((frame.index, frame.time_s))
             try:
                 file.flush()

@@ -117,7 +117,8 @@ def read_sources(store: Path) -> pa.Table:
     """
     path = key_folder(store) / "sources.parquet"
     try:
-        return pq.read_table(path, partitioning=None)
+        with pq.ParquetFile(path) as table:
+            return table.read()
     except (OSError, pa.ArrowException) as error:
         raise NounError(
             f"{path} can't be read, so clips can't be led back to their files: {type(error).__name__}"

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from sslecho.errors import InputError
 from sslecho.registry import did_you_mean
@@ -118,9 +119,9 @@ def _refuse_header(path: Path, columns: list[str], keep: Sequence[str], label_co
             )
 
 
-def _row(line: int, said: dict[str, str | None], problems: list[str]) -> dict[str, object]:
+def _row(line: int, said: dict[str, str | None], problems: list[str]) -> dict[str, Any]:
     """The typed cells of a row; what is wrong with it goes to `problems`."""
-    row: dict[str, object] = {**said, "line": line}
+    row: dict[str, Any] = {**said, "line": line}
     path = said["path"]
     if path is not None:
         posix = PurePosixPath(path.replace("\\", "/"))
@@ -140,7 +141,7 @@ def _row(line: int, said: dict[str, str | None], problems: list[str]) -> dict[st
             row["grade"] = float(said["grade"])
         except ValueError:
             row["grade"] = math.nan
-        if not math.isfinite(row["grade"]):  # pyright: ignore[reportArgumentType]
+        if not math.isfinite(row["grade"]):
             problems.append(f"line {line}: grade {said['grade']!r} must be a number")
             row["grade"] = None
     if said["split"] is not None and said["split"] not in SPLITS:

@@ -139,8 +139,8 @@ def _largest_piece(tissue: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
 
 def _disk(radius: float) -> Bool[np.ndarray, "d d"]:
     reach = int(radius)
-    y, x = np.ogrid[-reach : reach + 1, -reach : reach + 1]
-    return x * x + y * y <= radius * radius
+    steps = np.arange(-reach, reach + 1)
+    return steps[:, None] ** 2 + steps[None] ** 2 <= radius**2
 
 
 def _outline(piece: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "n 2"]:

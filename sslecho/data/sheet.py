@@ -31,8 +31,9 @@ def contact_sheet(
     if not scale > 0:
         raise ValueError(f"scale {scale} must be positive")
     height, width = max(1, round(frames.shape[1] * scale)), max(1, round(frames.shape[2] * scale))
-    font = ImageFont.load_default(size=max(10, height // 12))
-    text_height = round(font.size * 1.5) if captions is not None else 0
+    font_size = max(10, height // 12)
+    font = ImageFont.load_default(size=font_size)
+    text_height = round(font_size * 1.5) if captions is not None else 0
     columns = min(columns, len(frames))
     rows = -(-len(frames) // columns)
     cell = width + GAP, height + text_height + GAP

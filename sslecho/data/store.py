@@ -282,7 +282,8 @@ def _check_size(path: Path, shard: dict[str, Any]) -> None:
 def _read_table(path: Path, entry: dict[str, str]) -> pa.Table:
     file = path / entry["file"]
     try:
-        return pq.read_table(file, partitioning=None)
+        with pq.ParquetFile(file) as table:
+            return table.read()
     except (OSError, pa.ArrowException) as error:
         what = "is missing" if isinstance(error, FileNotFoundError) else "can't be read as a table"
         raise NounError(f"{file} {what}; copy it back or {ANEW}") from error

@@ -1,5 +1,6 @@
 """Files for tests: pictures, videos and DICOM with known pixels."""
 
+import json
 from pathlib import Path
 
 import av
@@ -78,5 +79,10 @@ def save_dicom(path: Path, data: Dataset) -> Path:
 
 
 def contents(path: Path) -> dict[str, bytes]:
-    """Every file below a folder."""
-    return {file.relative_to(path).as_posix(): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+    """Every file below a folder; a manifest without its provenance, which tells of the checkout, too."""
+    found = {file.relative_to(path).as_posix(): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+    if "manifest.json" in found:
+        manifest = json.loads(found["manifest.json"])
+        del manifest["provenance"]
+        found["manifest.json"] = json.dumps(manifest).encode()
+    return found

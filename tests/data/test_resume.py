@@ -43,8 +43,8 @@ def store_of(source: Path, name: str, key_from: Path | None = None, **settings) 
 
 def test_the_number_of_workers_does_not_show(source: Path):
     one = store_of(source, "one", workers=1)
-    three = store_of(source, "three", one, workers=3)
-    assert contents(one) == contents(three)
+    two = store_of(source, "two", one, workers=2)
+    assert contents(one) == contents(two)
 
 
 @pytest.mark.usefixtures("here")
@@ -109,7 +109,7 @@ def test_clips_done_ahead_of_their_turn_are_taken_over(source: Path, monkeypatch
 
 @pytest.mark.usefixtures("here")
 def test_a_killed_run_goes_on_to_the_same_bytes(source: Path):
-    for number in range(150):
+    for number in range(60):
         write_png(source / f"9/{number:03d}.png", pattern(96, 128, seed=number))
     whole = store_of(source, "whole")
     folder = source.parent / "store.key"
@@ -119,7 +119,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(source: Path):
         "from pathlib import Path; from sslecho.data.ingest import ingest; import sslecho.data.writer as w;"
         "w.SECONDS_BETWEEN_CHECKPOINTS = 0;"
         f"ingest([Path({str(source)!r})], Path({str(source.parent / 'store')!r}), "
-        "patient_from='unknown', size=32, workers=2)"
+        "patient_from='unknown', size=32, workers=1)"
     )
     # Run as a script without a __main__ guard: spawned workers must not run it again.
     (source.parent / "script.py").write_text(script.replace("; ", "\n").replace(";", "\n"))
@@ -127,7 +127,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(source: Path):
     journal = source.parent / "store/.writing/journal.jsonl"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and running.poll() is None:
-        if journal.exists() and journal.read_bytes().count(b"\n") > 20:
+        if journal.exists() and journal.read_bytes().count(b"\n") > 14:
             break
         time.sleep(0.002)
     running.send_signal(signal.SIGKILL)

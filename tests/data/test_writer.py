@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data.archives import contents
 
 from sslecho.data import shards as shards_module
 from sslecho.data.store import Store
@@ -30,10 +31,6 @@ def add(writer: StoreWriter, clips: range) -> None:
             writer.add_quarantine(f"s{seed}", "it is empty")
         else:
             writer.add_clip(frames_of(seed), {"clip_id": f"c{seed}", "source_id": f"s{seed}"}, {"time_s": None})
-
-
-def contents(path: Path) -> dict[str, bytes]:
-    return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
 def whole(path: Path, n: int = 20) -> Store:
@@ -73,7 +70,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path):
     whole(tmp_path / "whole")
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path / "store")],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={**os.environ, "PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parents[1]}"},
     )
     assert killed.returncode == -signal.SIGKILL
     with (tmp_path / "store/.writing/journal.jsonl").open("a") as journal:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.error import FFmpegError
 from jaxtyping import UInt8
 
@@ -59,7 +60,7 @@ class VideoRecording:
         if not n_decoded:
             raise Unreadable("none of its frames can be decoded")
 
-    def _opened(self) -> "av.container.InputContainer":
+    def _opened(self) -> InputContainer:
         try:
             container = av.open(str(self._path), mode="r", metadata_errors="ignore")
         except AV_ERRORS as error:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.dataset import FileMetaDataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.pixels import iter_pixels
+from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import (
     UID,
     AllTransferSyntaxes,
@@ -102,7 +103,7 @@ def _read(path: Path, *, pixels: bool) -> pydicom.Dataset:
         try:
             header = pydicom.dcmread(path, stop_before_pixels=not pixels, force=True)
             if not hasattr(header, "file_meta"):
-                header.file_meta = pydicom.dataset.FileMetaDataset()
+                header.file_meta = FileMetaDataset()
             if "Rows" not in header and "SOPClassUID" not in header:
                 raise Unreadable("it is no picture, video or DICOM file that sslecho reads")
         except DICOM_ERRORS as error:
