@@ -9,7 +9,9 @@ out.truth/sectors/*.png   the sector as a mask; out.truth/labels/*.npz  label ma
 
 import csv
 import io
+import signal
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sslecho.errors import InputError, SettingsError
+from sslecho.errors import InputError, SettingsError, SslechoError
 from sslecho.phantom.acquisition import JITTER
 from sslecho.phantom.echo import Clip
 from sslecho.phantom.factors import Factors
@@ -26,7 +28,7 @@ from sslecho.phantom.overlay import Identity, burn_in, draw_identity, overlay_pi
 from sslecho.phantom.plan import KINDS, Plan, draw_clip, draw_plans
 from sslecho.phantom.video import video_bytes
 from sslecho.progress import track
-from sslecho.rundir import read_json, write_atomic, write_json
+from sslecho.rundir import disk_error, read_json, write_atomic, write_json
 
 FORMATS = ("dicom", "video", "png")
 MASKS = ("sector", "labels")
@@ -187,14 +189,24 @@ def _write_all(plans: list[Plan], out: Path, truth: Path, settings: ArchiveSetti
             yield
         return
     # Not forked: the caller may have threads (torch, a progress bar) that a fork would copy half-way.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_ctrl_c) as pool:
         jobs = [pool.submit(write_clip, plan, out, truth, settings) for plan in plans]
         try:
             for job in as_completed(jobs):
                 job.result()
                 yield
+        except BrokenProcessPool as error:
+            raise SslechoError(
+                f"a worker that wrote {out} was killed, probably for memory; run it again with fewer workers: "
+                "it goes on from the clips that are done"
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _leave_ctrl_c() -> None:
+    """Ctrl-C is the caller's: a worker finishes its clip, so that none is left half-written."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def write_clip(plan: Plan, out: Path, truth: Path, settings: ArchiveSettings) -> None:
@@ -260,7 +272,10 @@ def _write_png(folder: Path, number: str, frames: np.ndarray) -> list[Path]:
         (folder / f"c{number}").mkdir(exist_ok=True)
         paths = [folder / f"c{number}" / f"f{frame:03d}.png" for frame in range(len(frames))]
     for path, frame in zip(paths, frames, strict=True):
-        path.write_bytes(_png(frame))
+        try:
+            path.write_bytes(_png(frame))
+        except OSError as error:
+            raise disk_error(path, error) from error
     return paths
 
 
