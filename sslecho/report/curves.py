@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from sslecho.report.figure import DPI, LIGHT, Theme, drawable, new_figure, plain_axes, png_of, spread
@@ -98,8 +99,9 @@ def draw_training(
         top = float(values.max()) * 1.12
         if field == "loss" and chance is not None:
             axes.axhline(chance, color=theme.muted, linewidth=1.1, linestyle=(0, (4, 3)))
+            halo = [withStroke(linewidth=3, foreground=theme.paper)]
             axes.text(1, chance, "chance", transform=axes.get_yaxis_transform(), color=theme.muted, size=7.5,
-                      ha="right", va="bottom")  # fmt: skip
+                      path_effects=halo, ha="right", va="bottom")  # fmt: skip
             top = max(top, chance * 1.12)
         if field == "data_wait":
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))

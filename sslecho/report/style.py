@@ -128,7 +128,8 @@ td small { color: var(--muted); font-weight: 400; margin-left: 5px; }
   list-style: none; }
 .legend i { display: inline-block; width: .78em; height: .78em; border-radius: 2px; margin-right: 6px; }
 
-.provenance { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 18px; }
+.provenance { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 240px), 1fr)); gap: 18px;
+  align-items: start; }
 .provenance > div { padding: 18px 20px; }
 .provenance dl { margin: 10px 0 0; font-size: .87rem; }
 .provenance dl div { display: flex; justify-content: space-between; gap: 16px; padding: 1px 0; }
@@ -136,7 +137,7 @@ td small { color: var(--muted); font-weight: 400; margin-left: 5px; }
 .provenance dd { margin: 0; text-align: right; overflow-wrap: anywhere; }
 body > footer { border-top: 1px solid var(--line); color: var(--muted); font-size: .86rem; padding: 18px 0 34px; }
 
-@media (max-width: 760px) {
+@media screen and (max-width: 760px) {
   main, header > div, footer > div { padding-left: 18px; padding-right: 18px; }
   .result { grid-template-columns: minmax(0, 1fr); }
   .result > div { padding: 20px 18px; }
@@ -154,12 +155,16 @@ body > footer { border-top: 1px solid var(--line); color: var(--muted); font-siz
   nav { display: none; }
   main, header > div, footer > div { max-width: none; padding-left: 0; padding-right: 0; }
   section { margin: 26px 0; }
-  h2, .intro { break-after: avoid; }
+  h2, .intro { break-after: avoid; break-inside: avoid; }
+  .result > div { padding: 16px 18px; }
+  .bar { grid-template-columns: 90px minmax(0, 1fr) 92px; gap: 10px; }
   figure, .tile, .result, .table, .provenance > div { break-inside: avoid; }
   .wide, .table { overflow: visible; }
   .wide img { min-width: 0; }
   .pair { grid-template-columns: 1fr 1fr; }
-  .clusters { grid-template-columns: repeat(3, 1fr); }
+  .clusters { grid-template-columns: repeat(3, 1fr); gap: 10px; }
+  .cluster { padding: 10px; }
+  .provenance { grid-template-columns: 1fr 1fr; }
   table { font-size: 8.5pt; }
   th, td { padding: 4px 6px; }
   @page { margin: 14mm; }
