@@ -6,7 +6,7 @@ import sys
 from sslecho.models import torchvision_ops
 
 IMPORTS = (
-    "import torchvision, timm, lightly.loss, lightly.models.modules.heads; timm.create_model('resnet18', in_chans=1)"
+    "import torchvision, timm, lightly.loss, lightly.models.modules.heads; timm.create_model('resnet18')"
 )
 
 
