@@ -164,10 +164,9 @@ def _finished(task: ClipTask) -> dict[str, Any] | None:
 
 def _accept(task: ClipTask) -> dict[str, Any]:
     files = [Path(file) for file in task.files]
-    recording: Recording
-    if task.frame_numbers is None:
-        recording = open_recording(files[0])
-    else:
+    recording: Recording = open_recording(files[0])
+    # Labels may name the clip of a file that holds all of its frames.
+    if task.frame_numbers is not None and (len(files) > 1 or recording.n_frames == 1):
         recording = FileSequence(files, task.frame_numbers)
     if task.problem is not None:
         raise Unreadable(task.problem)

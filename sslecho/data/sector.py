@@ -1,7 +1,7 @@
 """Find the scanned sector of a clip, from its pixels, and blank all that lies outside: names, logos, scales.
 
 What moves and is bright is tissue; what stands still is drawn by the machine. The sector is the convex hull of
-the largest connected piece of it, after an opening that tears letters and lines off. A curved probe's sector
+the large connected pieces of it, after an opening that tears letters and lines off. A curved probe's sector
 is hollow at the top, so the part of the hull nearer to its apex than any tissue is cut away too.
 """
 
@@ -19,8 +19,10 @@ STANDS_OUT = 8  # gray levels above the background
 FLAT = 2  # gray levels between neighbors
 MIN_FRAMES_FOR_MOTION = 5
 MIN_MOVING_SHARE = 0.35  # of the bright area; below, the clip is taken as frozen
-MIN_AREA = 0.08  # of the picture
-MIN_SOLIDITY = 0.6  # the piece's area over its hull's
+MIN_AREA = 0.05  # of the picture
+MIN_SOLIDITY = 0.5  # the pieces' area over their hull's
+SURE_SOLIDITY = 0.75  # below, what moves is believed alone
+LARGE_PIECE = 0.1  # of the largest piece's area
 WHOLE = 0.97  # of the picture: nothing is left to blank
 
 
@@ -56,17 +58,18 @@ def find_sector(frames: Sequence[UInt8[np.ndarray, "h w"]]) -> Sector | None:
     small = np.stack([_shrink(frame, shape) for frame in frames]).astype(np.float32)
     bright = small.max(axis=0)
     tissue = (bright > _background(bright) + STANDS_OUT) & _textured(bright)
+    candidates = [_large_pieces(tissue)]
     if len(small) >= MIN_FRAMES_FOR_MOTION:
         moving = ndimage.binary_closing(small.std(axis=0) > MOVES, iterations=2) & tissue
         if moving.sum() >= MIN_MOVING_SHARE * tissue.sum():
-            tissue = moving
-    piece = _largest_piece(tissue)
-    if piece.sum() < MIN_AREA * piece.size:
+            pieces = _large_pieces(moving)
+            # The near field hardly moves: what stands still is taken in as long as the whole looks like a sector.
+            standing = candidates[0] & ~_touching(candidates[0], pieces)
+            candidates = [pieces | standing, pieces]
+    hulls = [found for candidate in candidates if (found := _hull_of(candidate)) is not None]
+    if not hulls:
         return None
-    hull = convex_hull(_outline(piece))
-    filled = fill_polygon(hull, shape)
-    if piece.sum() < MIN_SOLIDITY * filled.sum() or filled.sum() > WHOLE * filled.size:
-        return None
+    piece, filled = next((hull for hull in hulls if _solidity(*hull) >= SURE_SOLIDITY), hulls[-1])
     filled &= ~_hollow(piece, filled)
     # One working pixel inward: a letter that touches the edge must not leave a rim.
     filled = ndimage.binary_erosion(filled, border_value=1)
@@ -122,24 +125,48 @@ def _textured(bright: Float[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     return ndimage.maximum_filter(bright, 3) - ndimage.minimum_filter(bright, 3) > FLAT
 
 
-def _largest_piece(tissue: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+def _large_pieces(tissue: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """The largest connected piece, and those that are not much smaller: a shadow may cut a sector in two."""
     # The order is important. 1. Strokes of letters vanish, before 2. would make them one block. 2. The holes of
     # speckle are filled. 3. What hangs on by a thread tears off.
     without_strokes = ndimage.binary_opening(np.pad(tissue, 4), structure=_disk(1.5))
     closed = ndimage.binary_closing(without_strokes, iterations=2)
     solid = ndimage.binary_fill_holes(closed)
     opened = ndimage.binary_opening(solid, structure=_disk(4.0))[4:-4, 4:-4]
-    labels, n_pieces = ndimage.label(opened)
-    if not n_pieces:
+    labels = np.zeros(tissue.shape, dtype=np.int32)
+    if not ndimage.label(opened, output=labels):
         return np.zeros_like(tissue)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    return labels == sizes.argmax()
+    return (sizes >= LARGE_PIECE * sizes.max())[labels]
+
+
+def _touching(pieces: Bool[np.ndarray, "h w"], others: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Those pieces that share a pixel with others."""
+    labels = np.zeros(pieces.shape, dtype=np.int32)
+    n_pieces = int(ndimage.label(pieces, output=labels))
+    shared = np.zeros(n_pieces + 1, dtype=bool)
+    shared[labels[others]] = True
+    shared[0] = False
+    return shared[labels]
+
+
+def _hull_of(piece: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"], Bool[np.ndarray, "h w"]] | None:
+    """The pieces and their filled hull; None where that is no sector, or all of the picture."""
+    if piece.sum() < MIN_AREA * piece.size:
+        return None
+    filled = fill_polygon(convex_hull(_outline(piece)), piece.shape)
+    if _solidity(piece, filled) < MIN_SOLIDITY or filled.sum() > WHOLE * filled.size:
+        return None
+    return piece, filled
+
+
+def _solidity(piece: Bool[np.ndarray, "h w"], filled: Bool[np.ndarray, "h w"]) -> float:
+    return float(piece.sum() / filled.sum())
 
 
 def _disk(radius: float) -> Bool[np.ndarray, "d d"]:
-    reach = int(radius)
-    steps = np.arange(-reach, reach + 1)
+    steps = np.arange(-int(radius), int(radius) + 1)
     return steps[:, None] ** 2 + steps[None] ** 2 <= radius**2
 
 

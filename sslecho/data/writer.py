@@ -26,7 +26,7 @@ from sslecho.rundir import disk_error, provenance, write_json
 
 BYTES_PER_SHARD = 2**27
 SECONDS_BETWEEN_CHECKPOINTS = 2.0
-ROWS_PER_PART = 65536  # of a table, in memory at once
+ROWS_PER_PART = 8192  # of a table, in memory at once
 UNITS = ("patient", "sweep", "clip", "unknown")
 
 

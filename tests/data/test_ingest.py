@@ -103,6 +103,16 @@ def test_files_that_are_frames_of_a_clip(archive, tmp_path: Path):
     assert store.frames["frame_index"].to_pylist() == [0, 10, 0, 0]
 
 
+def test_a_clip_may_be_one_file_that_holds_it_whole(archive, tmp_path: Path):
+    source = archive({"b.png": 1})
+    write_video(source / "a.mp4", [pattern(seed=seed) for seed in range(3)])
+    labels = csv(tmp_path / "labels.csv", "path,clip,frame,label", "a.mp4,x,,A4C", "b.png,y,7,A2C")
+    store, summary = run(source, labels=labels)
+    assert summary["quarantine"] == []
+    assert store.column("label").tolist() == ["A4C", "A2C"]
+    assert store.frames["frame_index"].to_pylist() == [0, 1, 2, 7]
+
+
 def test_frames_may_have_labels_of_their_own(archive, tmp_path: Path):
     source = archive({"a/0.png": 0, "a/1.png": 5})
     write_video(source / "v.mp4", [pattern(seed=seed) for seed in range(4)])
