@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
@@ -133,18 +133,22 @@ def _large_pieces(tissue: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     closed = ndimage.binary_closing(without_strokes, iterations=2)
     solid = ndimage.binary_fill_holes(closed)
     opened = ndimage.binary_opening(solid, structure=_disk(4.0))[4:-4, 4:-4]
-    labels = np.zeros(tissue.shape, dtype=np.int32)
-    if not ndimage.label(opened, output=labels):
+    labels, n_pieces = _label(opened)
+    if not n_pieces:
         return np.zeros_like(tissue)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     return (sizes >= LARGE_PIECE * sizes.max())[labels]
 
 
+def _label(pieces: Bool[np.ndarray, "h w"]) -> tuple[Int[np.ndarray, "h w"], int]:
+    labels, n_pieces = ndimage.label(pieces)  # pyright: ignore[reportGeneralTypeIssues]
+    return labels, int(n_pieces)
+
+
 def _touching(pieces: Bool[np.ndarray, "h w"], others: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """Those pieces that share a pixel with others."""
-    labels = np.zeros(pieces.shape, dtype=np.int32)
-    n_pieces = int(ndimage.label(pieces, output=labels))
+    labels, n_pieces = _label(pieces)
     shared = np.zeros(n_pieces + 1, dtype=bool)
     shared[labels[others]] = True
     shared[0] = False
