@@ -238,7 +238,10 @@ class _Stored:
         start = [first, *islice(self._frames, n_looked_at - 1)]
         _refuse_other_shapes(start, shape)
         found = find_sector([frame.pixels for frame in start]) if self._wants_sector else None
-        self.sector = "mask" if found else ("none" if self._wants_sector else "off")
+        if self._wants_sector and found is None:
+            # What is burned in around it can't be blanked, and may be a name.
+            raise Unreadable("no sector was found in it; if it shows no one's name, ingest it with --sector off")
+        self.sector = "off" if found is None else "whole" if found.mask.all() else "mask"
         box = found.box if found else (0, 0, shape[1], shape[0])
         self.letterbox = Letterbox(box, (self._size, self._size))
         for frame in chain(start, self._frames):

@@ -20,7 +20,7 @@ FLAT = 2  # gray levels between neighbors
 MIN_FRAMES_FOR_MOTION = 5
 MIN_MOVING_SHARE = 0.35  # of the bright area; below, the clip is taken as frozen
 MIN_AREA = 0.05  # of the picture
-MIN_SOLIDITY = 0.5  # the pieces' area over their hull's
+MIN_SOLIDITY = 0.35  # the pieces' area over their hull's; dark chambers in a good fan leave 0.43
 SURE_SOLIDITY = 0.75  # below, what moves is believed alone
 LARGE_PIECE = 0.1  # of the largest piece's area
 WHOLE = 0.97  # of the picture: nothing is left to blank
@@ -50,7 +50,7 @@ def find_sector(frames: Sequence[UInt8[np.ndarray, "h w"]]) -> Sector | None:
         frames: some or all frames of one clip, all of one shape.
 
     Returns:
-        The sector; None where nothing like a fan or a rectangle stands out, or where it fills the picture.
+        The sector, which may fill the picture; None where nothing like a fan or a rectangle stands out.
     """
     height, width = frames[0].shape
     step = max(1.0, max(height, width) / WORKING_SIZE)
@@ -70,6 +70,8 @@ def find_sector(frames: Sequence[UInt8[np.ndarray, "h w"]]) -> Sector | None:
     if not hulls:
         return None
     piece, filled = next((hull for hull in hulls if _solidity(*hull) >= SURE_SOLIDITY), hulls[-1])
+    if filled.sum() > WHOLE * filled.size:
+        return Sector(np.ones((height, width), dtype=bool), (0, 0, width, height))
     filled &= ~_hollow(piece, filled)
     # One working pixel inward: a letter that touches the edge must not leave a rim.
     filled = ndimage.binary_erosion(filled, border_value=1)
@@ -156,11 +158,11 @@ def _touching(pieces: Bool[np.ndarray, "h w"], others: Bool[np.ndarray, "h w"]) 
 
 
 def _hull_of(piece: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"], Bool[np.ndarray, "h w"]] | None:
-    """The pieces and their filled hull; None where that is no sector, or all of the picture."""
+    """The pieces and their filled hull; None where that is no sector."""
     if piece.sum() < MIN_AREA * piece.size:
         return None
     filled = fill_polygon(convex_hull(_outline(piece)), piece.shape)
-    if _solidity(piece, filled) < MIN_SOLIDITY or filled.sum() > WHOLE * filled.size:
+    if _solidity(piece, filled) < MIN_SOLIDITY:
         return None
     return piece, filled
 

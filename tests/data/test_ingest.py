@@ -217,8 +217,12 @@ def test_the_sector_is_masked_cropped_and_said(tmp_path: Path):
     data = dicom(picture)
     save_dicom(tmp_path / "archive/3", data)
     store, summary = run(tmp_path / "archive")
-    assert store.column("sector").tolist() == ["mask", "none", "mask"]
-    assert summary["sectors"] == {"mask": 2, "none": 1}
+    assert store.column("sector").tolist() == ["mask", "mask"]
+    assert summary["sectors"] == {"mask": 2}
+    # Without a sector a burned-in name could not be blanked.
+    assert [item["reason"] for item in summary["quarantine"]] == [
+        "no sector was found in it; if it shows no one's name, ingest it with --sector off"
+    ]
     x0, y0, x1, y1 = (store.frames[f"crop_{name}"][0].as_py() for name in ("x0", "y0", "x1", "y1"))
     assert (x0, y0, x1, y1) == pytest.approx((40, 20, 200, 180), abs=4)
     assert store.frames["scale"][0].as_py() == pytest.approx(32 / max(x1 - x0, y1 - y0))

@@ -61,7 +61,8 @@ def test_echo_clips_that_come_as_frames(real_data: Path, tmp_path: Path):
 
 def test_real_dicom(real_data: Path, tmp_path: Path):
     source = real_data / "us_dicom" / "us"
-    store, summary = ingest([source], tmp_path / "store", patient_from="unknown", size=64, max_frames=2)
+    options = {"patient_from": "unknown", "size": 64, "max_frames": 2}
+    store, summary = ingest([source], tmp_path / "store", **options, sector="off")
     assert store is not None
     assert summary["files"] == 19
     reasons = {Path(item["path"]).name: item["reason"] for item in summary["quarantine"]}
@@ -70,6 +71,10 @@ def test_real_dicom(real_data: Path, tmp_path: Path):
         "pydicom-data__gdcm-US-ALOKA-16.dcm": "its color palette is segmented",
         "pydicom-data__gdcm-US-ALOKA-16_big.dcm": "its color palette is segmented",
     }
+    # A probe in air under a name and a date: no sector stands out, so nothing of it may be kept.
+    _, masked = ingest([source], tmp_path / "masked", **options)
+    left_out = {Path(item["path"]).stem for item in masked["quarantine"] if "no sector" in item["reason"]}
+    assert "pydicom-data__OBXXXX1A" in left_out
 
 
 @pytest.mark.parametrize(
@@ -90,7 +95,7 @@ def test_the_same_picture_in_another_encoding(real_data: Path, first: str, secon
 
 def test_malformed_files_end_in_quarantine_or_are_read(real_data: Path, tmp_path: Path, capfd: pytest.CaptureFixture):
     source = real_data / "broken"
-    store, summary = ingest([source], tmp_path / "store", patient_from="unknown", size=16, max_frames=2)
+    store, summary = ingest([source], tmp_path / "store", patient_from="unknown", size=16, max_frames=2, sector="off")
     assert store is not None
     assert summary["files"] == sum(1 for file in source.rglob("*") if file.is_file())
     assert summary["accepted"] + summary["quarantined"] == summary["files"]
