@@ -134,6 +134,6 @@ class DemoSettings(Machine):
     """Everything once, from the phantom to a report page."""
 
     kind: str = option("echo", "What is simulated.", choices=("echo", "fetal"))
-    patients: int = option(40, "How many patients are simulated.", minimum=8)
-    epochs: int = option(12, "Epochs of pretraining.", minimum=1)
+    patients: int = option(60, "How many patients are simulated.", minimum=8)
+    epochs: int = option(18, "Epochs of pretraining.", minimum=1)
     seed: int = option(0, "Decides every random number.", minimum=0)
