@@ -188,7 +188,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="64,128")
     given = parser.parse_args()
     sizes = [64] if given.quick else [int(size) for size in given.sizes.split(",")]
-    repeats, steps = (1, 2) if given.quick else (5, 4)
+    repeats, steps = (1, 2) if given.quick else (3, 3)
     device, _ = choose_device("auto")
     how = {"device": device, "precision": choose_precision("auto", device)[0]}
     ratios: dict[str, Any] = {}

@@ -31,13 +31,13 @@ class Origin:
         if labels is not None:
             from sslecho.data.relabel import labels_of_clips
 
-            found = labels_of_clips(Path(labels), column=column)
+            found = labels_of_clips(Path(labels), column=column, store=self.store)
             ids = embeddings.column("clip_id")
             values = np.array([found.get(clip_id) for clip_id in ids], dtype=object)
             if all(value is None for value in values):
                 raise InputError(
                     f"--labels {labels}: none of its {len(found)} clips is among the embeddings; "
-                    "its clip_id column must hold the store's clip ids"
+                    "its clip_id column must hold the store's clip ids, or its path column the paths that were ingested"
                 )
         elif self.store is not None:
             values = self.store.column(column, level="frame")[embeddings.rows["row"].to_numpy()]

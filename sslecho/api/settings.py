@@ -57,7 +57,7 @@ class SplitSettings:
 
     test: float = option(0.2, "Share of clips in the test split.", minimum=0.0, maximum=0.9)
     val: float = option(0.1, "Share of clips in the validation split.", minimum=0.0, maximum=0.9)
-    by: str = option("patient", "What is kept together; clip where no patient is known.", choices=("patient", "clip"))
+    by: str = option("patient", "What is never divided.", choices=("patient", "sweep", "clip"))
     stratify: bool = option(True, "Balance the labels over the splits.")
     seed: int = option(0, "Decides who goes where.", minimum=0)
 

@@ -32,7 +32,7 @@ def split_with_summary(store: Store | Path | str, **options: Any) -> tuple[Store
         as_store(store),
         test=settings.test,
         val=settings.val,
-        by=settings.by,
+        by="unit" if settings.by == "sweep" else settings.by,
         seed=settings.seed,
         stratify=settings.stratify,
     )

@@ -41,7 +41,8 @@ def add_to(app: typer.Typer) -> None:
         _, result = ingest_with_summary(sources, out, overwrite=call.overwrite, **call.options)
         lines = [
             f"{result['accepted']} of {result['files']} files accepted: "
-            f"{result['clips']} clips, {result['frames']} frames, {result['patients']} patients"
+            f"{result['clips']} clips, {result['frames']} frames, "
+            + ("patients unknown" if result["patients"] is None else f"{result['patients']} patients")
         ]
         lines += [f"quarantined {item['path']}: {item['reason']}" for item in result["quarantine"][:20]]
         if len(result["quarantine"]) > 20:

@@ -12,22 +12,26 @@ from sslecho.data.store import Store
 from sslecho.errors import InputError, NounError
 
 
-def labels_of_clips(path: Path, *, column: str = "label") -> dict[str, str]:
-    """clip_id -> label, of the rows that have both and speak of a whole clip.
+def labels_of_clips(path: Path, *, column: str = "label", store: Store | None = None) -> dict[str, str]:
+    """clip_id -> label, of the rows that have a label; what is said of a clip wins over its frames.
+
+    Args:
+        store: with it, rows may name clips by `path`, where the table beside the store's key may be read.
 
     Raises:
-        InputError: the file is bad, or has no `clip_id`.
+        InputError: the file is bad, has no such column, or names clips by path and there is no store.
     """
     table = read_labels(path, label_column=column)
-    if "clip_id" not in table.columns or column not in table.columns:
+    if column not in table.columns or not {"clip_id", "path"} & set(table.columns):
         raise InputError(
-            f"{path} needs the columns `clip_id` and `{column}`; its header has: {', '.join(table.columns)}"
+            f"{path} needs the columns `clip_id` (or `path`) and `{column}`; its header has: {', '.join(table.columns)}"
         )
-    return {
-        row.clip_id: row.label
-        for row in table.rows
-        if row.clip_id is not None and row.label is not None and row.frame is None
-    }
+    if store is None and "clip_id" not in table.columns:
+        raise InputError(f"{path} names clips by path, which only their store can resolve; give a `clip_id` column")
+    targets = _targets(store, table) if store else [(row, row.clip_id, row.frame) for row in table.rows]
+    named = [(row.label, clip_id, frame) for row, clip_id, frame in targets if clip_id is not None and row.label]
+    of_frames = {clip_id: label for label, clip_id, frame in named if frame is not None}
+    return of_frames | {clip_id: label for label, clip_id, frame in named if frame is None}
 
 
 def relabel(store: Store, labels: Path, *, column: str = "label") -> Store:

@@ -47,6 +47,7 @@ def test_by_path(store: Store, tmp_path: Path):
     new = relabel(store, path)
     assert new.column("label").tolist() == ["A", "X", "Y", "V"]
     assert new.column("label", "frame").tolist() == ["A", "X", "Y", "Y", "V", "V", "Z"]
+    assert labels_of_clips(path, store=store) == dict(zip(store.column("clip_id")[1:], "XYZ", strict=True))
     apart = relabel(new, csv(tmp_path, "path,frame,label", "c/0.png,0,S", "c/1.png,1,D"))
     assert apart.column("label", "frame").tolist()[2:4] == ["S", "D"]
 
@@ -58,7 +59,7 @@ def test_what_can_not_be_matched(store: Store, tmp_path: Path):
         relabel(store, csv(tmp_path, "clip_id,label", "x,A"), column="view")
     with pytest.raises(InputError, match="has no column 'label', grade or split"):
         relabel(store, csv(tmp_path, "clip_id,device", "x,A"))
-    with pytest.raises(InputError, match="needs the columns `clip_id` and `label`"):
+    with pytest.raises(InputError, match="names clips by path, which only their store can resolve"):
         labels_of_clips(csv(tmp_path, "path,label", "a.png,A"))
     (key_folder(store.path) / "sources.parquet").unlink()
     with pytest.raises(InputError, match="names clips by path"):

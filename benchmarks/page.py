@@ -1,0 +1,66 @@
+"""Make docs/benchmarks.md from the last full run of each benchmark in benchmarks/results/.
+
+    python benchmarks/page.py            writes docs/benchmarks.md
+    python benchmarks/page.py --check    exits with 1 where the page is not what the results say
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS, PAGE, PROSE = ROOT / "benchmarks" / "results", ROOT / "docs" / "benchmarks.md", ROOT / "benchmarks" / "prose"
+
+
+def main() -> None:
+    page = make_page()
+    if "--check" in sys.argv[1:]:
+        sys.exit(0 if PAGE.read_text(encoding="utf-8") == page else "docs/benchmarks.md is old: run benchmarks/page.py")
+    PAGE.write_text(page, encoding="utf-8")
+
+
+def make_page() -> str:
+    """Prose from benchmarks/prose, a file a benchmark in their order; `{table}` and `{run}` stand for the figures."""
+    parts = []
+    for file in sorted(PROSE.glob("*.md")):
+        text = file.read_text(encoding="utf-8")
+        result = RESULTS / f"{file.stem.split('-', 1)[1]}.json"
+        if result.exists():
+            found = json.loads(result.read_text(encoding="utf-8"))
+            text = text.replace("{table}", _table(found)).replace("{run}", _run(found))
+        parts.append(text.strip())
+    return "\n\n".join(parts) + "\n"
+
+
+def _run(found: dict[str, Any]) -> str:
+    machine = found["machine"]
+    if isinstance(machine, dict):
+        machine = f"{machine['cpu']}, {machine['cores']} cores"
+    return f"commit {found['commit']}, {machine}, seeds {', '.join(map(str, found['seeds']))}"
+
+
+def _table(found: dict[str, Any]) -> str:
+    rows = found.get("means") or found["rows"]
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    lines = ["| " + " | ".join(columns) + " |", "| " + " | ".join("---" for _ in columns) + " |"]
+    lines += ["| " + " | ".join(_said(row.get(column)) for column in columns) + " |" for row in rows]
+    ratios = [f"- `{name}`: {_ratio(name, value, found)}" for name, value in found.get("ratios", {}).items()]
+    return "\n".join([*lines, "", *ratios])
+
+
+def _ratio(name: str, value: Any, found: dict[str, Any]) -> str:
+    if isinstance(value, dict):
+        return f"{value['mean']:+.3f} in the mean; by seed {', '.join(f'{v:+.3f}' for v in value['by_seed'])}"
+    spread = found.get("spread", {}).get(name)
+    return f"{value:.3g}" + (f" ({spread[0]:.3g}–{spread[1]:.3g} over repeats)" if spread else "")
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return "" if value is None else str(value)
+
+
+if __name__ == "__main__":
+    main()
