@@ -1,7 +1,7 @@
 """Make docs/benchmarks.md from the last full run of each benchmark in benchmarks/results/.
 
-    python benchmarks/page.py            writes docs/benchmarks.md
-    python benchmarks/page.py --check    exits with 1 where the page is not what the results say
+python benchmarks/page.py            writes docs/benchmarks.md
+python benchmarks/page.py --check    exits with 1 where the page is not what the results say
 """
 
 import json

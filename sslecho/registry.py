@@ -56,11 +56,8 @@ class Registry:
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.names():
-            raise SettingsError(
-                [
-                    f"{self.kind} {name!r} does not exist{did_you_mean(name, self.names())}; choose one of: {', '.join(self.names())}"
-                ]
-            )
+            close, known = did_you_mean(name, self.names()), ", ".join(self.names())
+            raise SettingsError([f"{self.kind} {name!r} does not exist{close}; choose one of: {known}"])
         if name not in self._entries:
             import_module(f"{self._package}.{name}")
         return self._entries[name]

@@ -27,7 +27,9 @@ def lung(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(source / row["path"])
             writer.writerow([row["path"], row["label"], row["patient"]])
-    store = sslecho.ingest(folder / "archive", folder / "store", labels=str(folder / "labels.csv"), size=64, max_frames=4)
+    store = sslecho.ingest(
+        folder / "archive", folder / "store", labels=str(folder / "labels.csv"), size=64, max_frames=4
+    )
     assert store is not None
     assert store.clips.num_rows >= 0.9 * len(rows)
     sslecho.split(store, test=0.4, val=0.0)
