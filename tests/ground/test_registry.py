@@ -14,9 +14,7 @@ def test_names_are_file_names_and_nothing_is_imported():
 
 def test_an_unknown_name_gets_a_suggestion():
     registry = Registry("objective", "sslecho.objectives")
-    with pytest.raises(
-        SettingsError, match=r"'simclrr' does not exist \(did you mean 'simclr'\?\); choose one of"
-    ):
+    with pytest.raises(SettingsError, match=r"'simclrr' does not exist \(did you mean 'simclr'\?\); choose one of"):
         registry["simclrr"]
 
 

@@ -61,9 +61,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(rundir.os, "fsync", full)
-    with pytest.raises(
-        SslechoError, match=r"no space left to write .*a.json: \d+ MB are free; make room"
-    ):
+    with pytest.raises(SslechoError, match=r"no space left to write .*a.json: \d+ MB are free; make room"):
         write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

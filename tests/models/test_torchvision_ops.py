@@ -5,9 +5,7 @@ import sys
 
 from sslecho.models import torchvision_ops
 
-IMPORTS = (
-    "import torchvision, timm, lightly.loss, lightly.models.modules.heads; timm.create_model('resnet18')"
-)
+IMPORTS = "import torchvision, timm, lightly.loss, lightly.models.modules.heads; timm.create_model('resnet18')"
 
 
 def run(code: str) -> subprocess.CompletedProcess:
