@@ -41,6 +41,7 @@ def phantom(out: Path | str, *, overwrite: bool = False, **options: Any) -> dict
         size=settings.size,
         workers=workers_of(settings.workers),
         overlays=settings.overlays,
+        masks=settings.masks,
     )
     return {
         "out": str(out),

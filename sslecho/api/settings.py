@@ -27,6 +27,7 @@ class PhantomSettings(Machine):
     frames: int = option(16, "Frames a clip (stills have one).", minimum=1)
     format: str = option("png", "How the files are written.", choices=("dicom", "video", "png"))
     size: int = option(256, "Side of the pictures, in pixels.", minimum=64, maximum=1024)
+    masks: str = option("sector", "Truth to write: sectors, or a map of structures too.", choices=("sector", "labels"))
     overlays: bool = option(True, "Burn fake names and dates in, outside the sector.")
     seed: int = option(0, "Decides every random number.", minimum=0)
 
