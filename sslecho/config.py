@@ -5,7 +5,6 @@ section for each command; a flag wins over `--set`, which wins over the file, wh
 """
 
 import dataclasses
-import tomllib
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -176,6 +175,8 @@ def _convert(name: str, value: Any, wanted: Any) -> Any:
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
+    import tomllib  # late, like in `_parse`: `sslecho --help` has no use for it
+
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -195,6 +196,8 @@ def _section(document: dict[str, Any], section: str, file: str) -> dict[str, Any
 
 def _parse(written: str) -> Any:
     """The right side of `--set`: TOML where it is TOML, else the text as it stands."""
+    import tomllib
+
     try:
         return tomllib.loads(f"value = {written}")["value"]
     except tomllib.TOMLDecodeError:
