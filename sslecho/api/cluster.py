@@ -16,6 +16,7 @@ from sslecho.api.settings import ClusterSettings
 from sslecho.config import build, identity, to_toml
 from sslecho.embed.embeddings import Embeddings, rows_hash
 from sslecho.embed.index.flat import FlatIndex
+from sslecho.embed.index.library import import_faiss
 from sslecho.errors import InputError
 from sslecho.metrics.retrieval import neighbor_purity
 from sslecho.models.baselines import random_encoder
@@ -45,6 +46,7 @@ def cluster(
         InputError: settings, embeddings, labels or folder are not as they must be.
     """
     settings = build(ClusterSettings, options)
+    import_faiss()  # before any work: what is missing should not be missed at the end of it
     out = Path(out)
     given = embeddings if isinstance(embeddings, Embeddings) else Embeddings.load(embeddings)
     origin = find_origin(given, store=settings.store, encoder=settings.encoder)

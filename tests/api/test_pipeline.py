@@ -9,7 +9,7 @@ import pytest
 from drawn_store import draw_store
 
 import sslecho
-from sslecho.errors import InputError, NounError
+from sslecho.errors import InputError, MissingExtraError, NounError
 from sslecho.rundir import read_json
 
 QUICK = {"backbone": "resnet10t", "epochs": 2, "batch_size": 16, "image_size": 32, "device": "cpu", "precision": "32"}
@@ -199,3 +199,12 @@ def test_nothing_opens_a_connection(work, tmp_path, monkeypatch):
     sslecho.pretrain(work / "store", tmp_path / "run", **{**QUICK, "epochs": 1})
     sslecho.embed(work / "store", tmp_path / "emb", encoder=tmp_path / "run")
     assert sslecho.cluster(tmp_path / "emb", tmp_path / "c", k=(2,), purity=True)
+
+
+def test_without_faiss_nothing_is_begun(work, tmp_path, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(MissingExtraError, match=r"sslecho\[cpu\].*sslecho\[gpu\]"):
+        sslecho.cluster(work / "emb", tmp_path / "c", k=(2,))
+    assert not (tmp_path / "c").exists()
