@@ -4,7 +4,7 @@
 
 DIR holds the videos and stills and a `manifest.csv` (path, label, patient). Each seed divides the patients anew
 (40 % test), pretrains on the others' frames, clusters the train clips and scores the test clips. One endpoint, named
-beforehand: transfer purity at k = 10. Two to three minutes a seed on two cores. Prints a table and, last, one
+beforehand: transfer purity at k = 10. One to two minutes a seed on two cores. Prints a table and, last, one
 line of JSON.
 """
 
@@ -26,7 +26,7 @@ KS = (5, 10, 20)
 ENDPOINT = 10
 LEARNING = {
     "backbone": "resnet10t",
-    "image_size": 64,
+    "image_size": 48,
     "batch_size": 32,
     "temperature": 0.2,
     "policy": "lung",
@@ -48,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--quick", action="store_true", help="one seed, one epoch")
     given = parser.parse_args()
     seeds = range(1 if given.quick else given.seeds)
