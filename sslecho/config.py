@@ -146,7 +146,10 @@ def _convert(name: str, value: Any, wanted: Any) -> Any:
         if isinstance(value, str):
             value = [part.strip() for part in value.split(",") if part.strip()]
         items = value if isinstance(value, (list, tuple)) else [value]
-        return tuple(_convert(name, item, inner) for item in items)
+        converted = tuple(_convert(name, item, inner) for item in items)
+        if len(set(converted)) < len(converted):
+            raise ValueError(f"{name} is {_said(converted)}; each may stand there once")
+        return converted
     if wanted is bool:
         words = {
             "true": True,

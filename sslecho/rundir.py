@@ -60,13 +60,16 @@ class RunDir:
             found = None
         if found is not None:
             _refuse_another_identity(path, found, wanted)
+            if not (path / "settings.toml").exists():
+                write_text(path / "settings.toml", settings)
             return cls(path, found["state"])
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"--out {path} can't be made ({error.strerror}); name a folder you may write to") from None
-        write_text(path / "settings.toml", settings)
+        # run.json first: without it the folder would look like somebody else's when the disk is full.
         write_json(path / "run.json", {**wanted, "provenance": provenance(), "state": "running"})
+        write_text(path / "settings.toml", settings)
         return cls(path, "running")
 
     @property

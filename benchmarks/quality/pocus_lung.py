@@ -37,7 +37,7 @@ LEARNING = {
 
 def one_seed(store_path: Path, folder: Path, *, seed: int, epochs: int) -> dict[str, Any]:
     """Split, pretrain, embed, cluster; returns the JSON of `cluster --purity`."""
-    store = sslecho.split(store_path, test=0.4, val=0.0, seed=seed)
+    store = sslecho.split(store_path, test=0.4, val=0.0, seed=seed, overwrite=True)
     sslecho.pretrain(store, folder / "run", epochs=epochs, seed=seed, **LEARNING)
     sslecho.embed(store, folder / "embeddings", encoder=folder / "run")
     scores = sslecho.cluster(folder / "embeddings", folder / "clusters", k=KS, purity=True, seed=seed).scores

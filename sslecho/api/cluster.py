@@ -1,5 +1,6 @@
 """`cluster`: Embeddings -> Predictions, scored against labels and beside baselines."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from sslecho.api.nouns import groups, relative
 from sslecho.api.origin import Origin, find_origin
 from sslecho.api.settings import ClusterSettings
 from sslecho.config import build, identity, to_toml
+from sslecho.embed.embed import Encodes
 from sslecho.embed.embeddings import Embeddings, rows_hash
 from sslecho.embed.index.flat import FlatIndex
 from sslecho.embed.index.library import import_faiss
@@ -57,6 +59,9 @@ def cluster(
             "ingest with --labels; without --purity the clusters are made and not scored"
         )
     items = named.per_clip() if settings.level == "clip" else named
+    if not settings.k:
+        raise InputError("--k is empty; name at least one number of clusters, such as 10")
+    networks = _baseline_encoders(given, origin, settings) if settings.purity else {}
     check_clusterable(
         len(items),
         ks=settings.k,
@@ -73,6 +78,7 @@ def cluster(
             "encoder": given.meta["encoder_hash"],
             "rows": rows_hash(items.rows),
             "truth": _hash_of(items.column("label"), items.column("split")),
+            "baselines": {name: network.hash() for name, network in networks.items() if network is not None},
         },
         settings=to_toml(settings, "cluster"),
         overwrite=overwrite,
@@ -81,13 +87,14 @@ def cluster(
         return Predictions.load(out)
     unit = groups(given.meta["unit"])
     clusterings = _clusterings(items, settings, unit=unit)
-    baselines = _baselines(given, origin, settings, out, unit=unit) if settings.purity else {}
+    baselines = _baselines(networks, origin, settings, out, unit=unit)
     _write_model(out / "model", clusterings)
     write_predictions(out, _table(items, clusterings), meta=_meta(given, origin, settings, out))
     index = FlatIndex.build(np.asarray(items.vectors))
     index.save(out / "index.faiss")
     result = _result(items, clusterings, baselines, settings, out, unit=unit)
     if settings.purity:
+        _say_whom_it_has_seen(result, items, origin)
         result["neighbors"] = _neighbors(items, index, unit=unit, seed=settings.seed)
         _write_scores(out, result, settings.seed)
     run.finish(result)
@@ -108,33 +115,40 @@ def _clusterings(items: Embeddings, settings: ClusterSettings, *, unit: str) -> 
     )
 
 
-def _baselines(
-    given: Embeddings, origin: Origin, settings: ClusterSettings, out: Path, *, unit: str
-) -> dict[str, list[dict[str, Any]] | None]:
-    """The same clustering and scores for encoders that learned nothing, and for those that the user names."""
-    asked: dict[str, Any] = {"pixels": "pixels", "random": None}
+def _baseline_encoders(given: Embeddings, origin: Origin, settings: ClusterSettings) -> dict[str, Encodes | None]:
+    """Encoders that learned nothing, and those that the user names; None for what can't be had, with a word."""
+    networks: dict[str, Encodes | None] = {
+        "pixels": load_encoder("pixels"),
+        "random": _untrained(given, origin, settings.seed),
+    }
     for text in settings.baseline:
         name, equals, path = text.partition("=")
-        if not equals or name in asked:
+        # The name becomes a folder's.
+        if not equals or name in networks or not re.fullmatch(r"[\w-]+", name):
             raise InputError(f"--baseline {text!r} must read NAME=ENCODER with a name of its own, such as old=run1")
-        asked[name] = path
+        networks[name] = load_encoder(path)
     if origin.store is None:
         warn(f"baselines are left out: {origin.store_problem}")
-        return dict.fromkeys(asked)
-    store = origin.store
+        return dict.fromkeys(networks)
+    if networks["random"] is None:
+        warn(f"the baseline of an untrained encoder is left out: {origin.encoder_problem}")
+    return networks
+
+
+def _baselines(
+    networks: Mapping[str, Encodes | None], origin: Origin, settings: ClusterSettings, out: Path, *, unit: str
+) -> dict[str, list[dict[str, Any]] | None]:
+    """The same clustering and scores for the baselines, on the same frames."""
     scored: dict[str, list[dict[str, Any]] | None] = {}
-    for name, encoder in asked.items():
-        if name == "random":
-            network = _untrained(given, origin, settings.seed)
-        else:
-            network = load_encoder(encoder)
-        if network is None:
-            warn(f"the baseline of an untrained encoder is left out: {origin.encoder_problem}")
+    for name, network in networks.items():
+        if network is None or origin.store is None:
             scored[name] = None
             continue
         folder = out / "baselines" / name
         if not (folder / "meta.json").exists():
-            write_embeddings(store, network, folder, batch_size=256, device="auto", meta={"encoder": name})
+            write_embeddings(
+                origin.store, network, folder, batch_size=256, device=settings.device, meta={"encoder": name}
+            )
         embedded = origin.with_labels(Embeddings.load(folder), labels=settings.labels, column=settings.label_column)
         embedded = embedded.per_clip() if settings.level == "clip" else embedded
         scored[name] = [_row(c) for c in _clusterings(embedded, settings, unit=unit)]
@@ -185,6 +199,19 @@ def _result(
         "n_unlabelled": len(items) - len(labels),
         "classes": {str(label): labels.count(label) for label in sorted(set(labels))},
     }
+
+
+def _say_whom_it_has_seen(result: dict[str, Any], items: Embeddings, origin: Origin) -> None:
+    """Scored patients that the encoder was pretrained on make its figures too good; say how many there are."""
+    trained_on = set((origin.encoder.provenance.get("units") if origin.encoder else None) or ())
+    splits, units = items.column("split"), items.column("unit_id")
+    scored = set(units[splits == "test"] if result["split"] == "test" else units)
+    result["n_seen_in_pretraining"] = seen = len(scored & trained_on)
+    if seen and result["split"] == "test":
+        warning = f"the encoder was pretrained on {seen} of the {len(scored)} scored {result['unit']}s; pretrain anew"
+        warn(warning)
+        for row in result["results"]:
+            row["warning"] = "; ".join(filter(None, [warning, row.get("warning")]))
 
 
 def _neighbors(items: Embeddings, index: FlatIndex, *, unit: str, seed: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 from sslecho.api.nouns import as_store, counts, relative
 from sslecho.api.settings import EmbedSettings
@@ -40,6 +41,8 @@ def embed(
     named = str(encoder) if isinstance(encoder, (str, Path)) else None
     settings = build(EmbedSettings, {**options, "encoder": named or "given"})
     store, out = as_store(store), Path(out)
+    if settings.workers:
+        torch.set_num_threads(settings.workers)
     network = load_encoder(encoder, seed=settings.seed)
     run = RunDir.open(
         out,

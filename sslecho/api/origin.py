@@ -31,12 +31,17 @@ class Origin:
         if labels is not None:
             from sslecho.data.relabel import labels_of_clips
 
-            found = labels_of_clips(Path(labels), column=column, store=self.store)
-            ids = embeddings.column("clip_id")
-            values = np.array([found.get(clip_id) for clip_id in ids], dtype=object)
+            clips, frames = labels_of_clips(Path(labels), column=column, store=self.store)
+            places = list(zip(embeddings.column("clip_id"), embeddings.column("frame_index"), strict=True))
+            # A frame's own label wins over its clip's, as it does in a store.
+            values = np.array([frames.get(place, clips.get(place[0])) for place in places], dtype=object)
+            said = {*clips, *(clip_id for clip_id, _ in frames)}
+            unknown = said - {clip_id for clip_id, _ in places}
+            if unknown and len(unknown) < len(said):
+                warn(f"{len(unknown)} of the {len(said)} clips of --labels {labels} are not among the embeddings")
             if all(value is None for value in values):
                 raise InputError(
-                    f"--labels {labels}: none of its {len(found)} clips is among the embeddings; "
+                    f"--labels {labels}: none of its {len(said)} clips is among the embeddings; "
                     "its clip_id column must hold the store's clip ids, or its path column the paths that were ingested"
                 )
         elif self.store is not None:

@@ -1,5 +1,6 @@
 """`pretrain`: Store -> Encoder."""
 
+import hashlib
 import math
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from sslecho.api.nouns import as_store, counts
 from sslecho.api.settings import PretrainSettings
 from sslecho.config import build, identity, to_toml
 from sslecho.data.store import Store
-from sslecho.errors import InputError
+from sslecho.errors import InputError, SslechoError
 from sslecho.metrics.spread import effective_rank
 from sslecho.models.encoder import Encoder
 from sslecho.objectives import OBJECTIVES
@@ -60,28 +61,27 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
             f"--batch-size {batch_size} does not divide over {settings.devices * settings.nodes} processes; "
             "choose a multiple of their number"
         )
+    if settings.workers:
+        torch.set_num_threads(settings.workers)
+    encoder = _new_encoder(store, rows, settings)  # before the folder is begun: a backbone may be misspelled
     fabric = make_fabric(device=device, devices=settings.devices, nodes=settings.nodes, precision=precision)
-    run = None
-    if fabric.is_global_zero:
-        run = RunDir.open(
-            out,
-            command="pretrain",
-            identity={
-                **identity(settings),
-                "precision": precision,
-                "frames": store.frames_hash,
-                "split": split,
-                "n_frames": len(rows),
-            },
-            settings=to_toml(settings, "pretrain"),
-            overwrite=overwrite,
-        )
-    fabric.barrier()
-    if run is not None and run.done:
+    run = _open_run(
+        fabric,
+        out,
+        identity={
+            **identity(settings),
+            "precision": precision,
+            "frames": store.frames_hash,
+            "split": split,
+            "rows": hashlib.sha256(rows.tobytes()).hexdigest(),
+        },
+        settings=to_toml(settings, "pretrain"),
+        overwrite=overwrite,
+    )
+    if run is None:
         return Encoder.load(out)
     if batch_size < settings.batch_size:
         warn(f"--batch-size {settings.batch_size} is more than the {len(rows)} frames; {batch_size} is used")
-    encoder = _new_encoder(store, rows, settings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         objective_class = OBJECTIVES[settings.method]
@@ -108,7 +108,8 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
         folder=out,
         log=TrainingLog(out, active=fabric.is_global_zero),
     )
-    if run is not None:
+    encoder = encoder.to("cpu")
+    if fabric.is_global_zero:
         encoder.save(out / "encoder")
         run.finish(
             {
@@ -132,6 +133,25 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
         )
     fabric.barrier()
     return encoder.eval()
+
+
+def _open_run(fabric: Any, out: Path, **how: Any) -> RunDir | None:
+    """The run's folder, opened by the first process alone; None, in all processes, where the run is done.
+
+    Raises:
+        InputError: in all processes, what the first one met: none may go on to wait for it.
+    """
+    run, verdict = None, ("go", None)
+    if fabric.is_global_zero:
+        try:
+            run = RunDir.open(out, command="pretrain", **how)
+            verdict = ("done" if run.done else "go", None)
+        except SslechoError as error:
+            verdict = ("error", error)
+    word, error = fabric.broadcast(verdict)
+    if error is not None:
+        raise error
+    return None if word == "done" else (run or RunDir(out, "running"))
 
 
 def _training_rows(store: Store, everything: bool) -> tuple[np.ndarray, str]:
@@ -164,7 +184,13 @@ def _new_encoder(store: Store, rows: np.ndarray, settings: PretrainSettings) -> 
             image_size=settings.image_size,
             mean=round(float(gray.mean()), 6),
             std=round(max(float(gray.std()), 1e-3), 6),
-            provenance={"settings": identity(settings), "frames": store.frames_hash, **provenance()},
+            provenance={
+                "settings": identity(settings),
+                "frames": store.frames_hash,
+                # Hashes: what scores this encoder can tell whom it has seen.
+                "units": sorted(set(store.column("unit_id")[np.unique(store.clip_of_frame[rows])].tolist())),
+                **provenance(),
+            },
         )
 
 

@@ -13,7 +13,7 @@ from sslecho.objectives import OBJECTIVES
 class Machine:
     """What a command may use of the machine; it never decides the result."""
 
-    workers: int = option(0, "Processes to work with; 0 takes one a core.", minimum=0, decides=False)
+    workers: int = option(0, "Processes or threads to work with; 0 takes one a core.", minimum=0, decides=False)
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,7 @@ class ClusterSettings(Machine):
     label_column: str = option("label", "The column that holds the label.")
     store: str | None = option(None, "The store; by default the one that is recorded.", decides=False)
     encoder: str | None = option(None, "The encoder; by default the one that is recorded.", decides=False)
+    device: str = option("auto", "Where to embed baselines.", choices=("auto", "cpu", "cuda"), decides=False)
     baseline: tuple[str, ...] = option((), "Further encoders to compare with, NAME=RUN.")
     seed: int = option(0, "Decides every random number.", minimum=0)
 
@@ -135,6 +136,7 @@ class DemoSettings(Machine):
     """Everything once, from the phantom to a report page."""
 
     kind: str = option("echo", "What is simulated.", choices=("echo", "fetal"))
-    patients: int = option(60, "How many patients are simulated.", minimum=8)
+    patients: int = option(60, "How many patients are simulated.", minimum=24)
     epochs: int = option(18, "Epochs of pretraining.", minimum=1)
+    device: str = option("auto", "Where to train and embed.", choices=("auto", "cpu", "cuda"), decides=False)
     seed: int = option(0, "Decides every random number.", minimum=0)

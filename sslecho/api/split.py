@@ -5,37 +5,37 @@ from typing import Any
 
 from sslecho.api.nouns import as_store, groups
 from sslecho.api.settings import SplitSettings
-from sslecho.config import build
+from sslecho.config import build, identity
 from sslecho.data import splits as layer
 from sslecho.data.store import Store
+from sslecho.errors import InputError
 
 
-def split(store: Store | Path | str, **options: Any) -> Store:
-    """Divide a store into train, val and test, a patient never in two of them; an earlier split is replaced.
+def split(store: Store | Path | str, *, overwrite: bool = False, **options: Any) -> Store:
+    """Divide a store into train, val and test, a patient never in two of them.
 
     Args:
+        overwrite: replace a split that stands there, made with other settings or given by labels.
         options: the fields of `SplitSettings` (`test=0.2`, `val=0.1`, `by="patient"`, `seed=0`, …).
 
     Returns:
         The store with its new tables; the frames are untouched.
 
     Raises:
-        InputError: patients are unknown and `by="clip"` was not said, there are too few, or shares are wrong.
+        InputError: another split stands there, patients are unknown and `by="clip"` was not said, there are too
+            few, or shares are wrong.
     """
-    return split_with_summary(store, **options)[0]
+    return split_with_summary(store, overwrite=overwrite, **options)[0]
 
 
-def split_with_summary(store: Store | Path | str, **options: Any) -> tuple[Store, dict[str, Any]]:
+def split_with_summary(
+    store: Store | Path | str, *, overwrite: bool = False, **options: Any
+) -> tuple[Store, dict[str, Any]]:
     """As `split`, with the counts that the command prints."""
     settings = build(SplitSettings, options)
-    divided = layer.split(
-        as_store(store),
-        test=settings.test,
-        val=settings.val,
-        by="unit" if settings.by == "sweep" else settings.by,
-        seed=settings.seed,
-        stratify=settings.stratify,
-    )
+    store = as_store(store)
+    already = _stands(store, identity(settings), overwrite=overwrite)
+    divided = store if already else _divide(store, settings)
     counts = layer.count_splits(divided)
     return divided, {
         "out": str(divided.path),
@@ -44,4 +44,35 @@ def split_with_summary(store: Store | Path | str, **options: Any) -> tuple[Store
         "n_patients": len(set(divided.column("unit_id").tolist())),
         "split": "+".join(counts),
         "unit": groups(divided.unit),
+        "already": already,
     }
+
+
+def _stands(store: Store, wanted: dict[str, Any], *, overwrite: bool) -> bool:
+    """Whether the same split stands there already.
+
+    Raises:
+        InputError: another one does: replacing it would move patients that were kept for testing.
+    """
+    if overwrite or all(word is None for word in store.column("split")):
+        return False
+    found = store.manifest.get("split")
+    if found == wanted:
+        return True
+    cure = "say --overwrite to replace it, and pretrain anew: who was kept for testing changes"
+    if found is None:
+        raise InputError(f"{store.path} has a split that came with its labels; {cure}")
+    both = "; ".join(f"{k} was {found.get(k)!r} and is now {wanted[k]!r}" for k in wanted if found.get(k) != wanted[k])
+    raise InputError(f"{store.path} was split with other settings: {both}; {cure}")
+
+
+def _divide(store: Store, settings: SplitSettings) -> Store:
+    divided = layer.split(
+        store,
+        test=settings.test,
+        val=settings.val,
+        by="unit" if settings.by == "sweep" else settings.by,
+        seed=settings.seed,
+        stratify=settings.stratify,
+    )
+    return divided.with_tables(notes={"split": identity(settings)})

@@ -6,10 +6,11 @@ text here and are checked by `config.resolve`, which names every wrong one at on
 
 import inspect
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -137,6 +138,8 @@ def _border(
     """Run a command; whatever it raises becomes a message and an exit code."""
     as_json, debug, overwrite = given.pop("json"), given.pop("debug"), given.pop("overwrite", False)
     file, assignments = given.pop("config", None), given.pop("set", [])
+    out = nouns.get("out")
+    done_before = not overwrite and isinstance(out, Path) and (out / "result.json").exists()
     try:
         options: dict[str, Any] = {}
         if settings is not None:
@@ -156,13 +159,23 @@ def _border(
         said_so = f"an error that sslecho did not foresee: {type(error).__name__}: {error}"
         _fail(name, f"{said_so}; --debug shows where, and a report of it is welcome", 1, debug=debug)
     else:
-        if as_json:
-            typer.echo(json.dumps(said.result, allow_nan=False))
-        else:
-            for line in said.lines:
-                typer.echo(line)
-        if said.closing:
-            typer.echo(said.closing, err=True)
+        if done_before:
+            said = replace(
+                said, result={**said.result, "already": True}, closing=f"nothing was to be done; {said.closing}"
+            )
+        _speak(said, as_json=as_json)
+
+
+def _speak(said: Said, *, as_json: bool) -> None:
+    if os.environ.get("LOCAL_RANK", "0") != "0" or os.environ.get("NODE_RANK", "0") != "0":
+        return  # of several processes only the first one speaks
+    if as_json:
+        typer.echo(json.dumps(said.result, allow_nan=False))
+    else:
+        for line in said.lines:
+            typer.echo(line)
+    if said.closing:
+        typer.echo(said.closing, err=True)
 
 
 def _fail(name: str, message: str, code: int, *, debug: bool) -> None:

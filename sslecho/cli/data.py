@@ -51,13 +51,14 @@ def add_to(app: typer.Typer) -> None:
             return Said(result, lines, "nothing was written (--dry-run); the same command without it does the work")
         return Said(result, lines, f"wrote {out}; next: sslecho split {out}")
 
-    @add_command(app, SplitSettings, overwrite=False)
+    @add_command(app, SplitSettings)
     def split(call: Call, store: StoreArgument) -> Said:
         """Divide a store into train, val and test, a patient never in two of them."""
         from sslecho.api.split import split_with_summary
 
-        _, result = split_with_summary(store, **call.options)
+        _, result = split_with_summary(store, overwrite=call.overwrite, **call.options)
         lines = [
             f"{name}: {counts['clips']} clips, {counts['units']} units" for name, counts in result["splits"].items()
         ]
-        return Said(result, lines, f"wrote the splits into {store}; next: sslecho pretrain {store} -o run")
+        did = "stood there before, nothing was done" if result["already"] else "was written"
+        return Said(result, lines, f"the split of {store} {did}; next: sslecho pretrain {store} -o run")

@@ -155,9 +155,27 @@ def _run(writer: StoreWriter, plan: Plan, tasks: Sequence[ClipTask], *, workers:
         writer.discard()
         listed = "; ".join(f"{reason} ({n})" for reason, n in reasons.most_common(5))
         raise InputError(f"none of the {len(tasks)} clips was accepted, so no store was made: {listed}")
+    _refuse_divided_units(writer)
     left_out = {entry["quarantine"]["source_id"] for entry in writer.entries() if "quarantine" in entry}
     write_sources(writer.path, source_rows(plan, tasks, left_out))
     return writer.commit()
+
+
+def _refuse_divided_units(writer: StoreWriter) -> None:
+    """Splits that came with the labels must not put one patient on two sides."""
+    splits: dict[str, set[str]] = {}
+    for entry in writer.entries():
+        clip = entry.get("clip", {})
+        if clip.get("split") is not None and clip.get("unit_id") is not None:
+            splits.setdefault(clip["unit_id"], set()).add(clip["split"])
+    divided = [sorted(found) for found in splits.values() if len(found) > 1]
+    if divided:
+        writer.discard()
+        raise InputError(
+            f"the labels' split column puts {len(divided)} of {len(splits)} patients in more than one split (the first "
+            f"in {' and '.join(divided[0])}), so no store was made; give each patient one split, or leave the column "
+            "out and run `sslecho split`"
+        )
 
 
 def _append(writer: StoreWriter, task: ClipTask, result: dict[str, Any]) -> None:

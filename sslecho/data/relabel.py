@@ -12,8 +12,10 @@ from sslecho.data.store import Store
 from sslecho.errors import InputError, NounError
 
 
-def labels_of_clips(path: Path, *, column: str = "label", store: Store | None = None) -> dict[str, str]:
-    """clip_id -> label, of the rows that have a label; what is said of a clip wins over its frames.
+def labels_of_clips(
+    path: Path, *, column: str = "label", store: Store | None = None
+) -> tuple[dict[str, str], dict[tuple[str, int], str]]:
+    """What a labels file says: clip_id -> label, and (clip_id, frame) -> label where a row speaks of one frame.
 
     Args:
         store: with it, rows may name clips by `path`, where the table beside the store's key may be read.
@@ -30,8 +32,8 @@ def labels_of_clips(path: Path, *, column: str = "label", store: Store | None = 
         raise InputError(f"{path} names clips by path, which only their store can resolve; give a `clip_id` column")
     targets = _targets(store, table) if store else [(row, row.clip_id, row.frame) for row in table.rows]
     named = [(row.label, clip_id, frame) for row, clip_id, frame in targets if clip_id is not None and row.label]
-    of_frames = {clip_id: label for label, clip_id, frame in named if frame is not None}
-    return of_frames | {clip_id: label for label, clip_id, frame in named if frame is None}
+    of_clips = {clip_id: label for label, clip_id, frame in named if frame is None}
+    return of_clips, {(clip_id, frame): label for label, clip_id, frame in named if frame is not None}
 
 
 def relabel(store: Store, labels: Path, *, column: str = "label") -> Store:

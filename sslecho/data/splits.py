@@ -82,6 +82,8 @@ def assign(counts: np.ndarray, shares: Sequence[float], *, seed: int) -> np.ndar
     """
     rng = np.random.default_rng(seed)
     n_units = len(counts)
+    # All clips count as one more class: rare classes alone would let the sizes drift.
+    counts = np.column_stack([counts, counts.sum(axis=1)])
     target = np.array(shares)[:, None] * counts.sum(axis=0)[None, :]
     have = np.zeros_like(target)
     # A class weighs by its rarity, so that a rare one is shared out as carefully as a common one.

@@ -147,8 +147,14 @@ class Store:
                 raise SslechoError(f"{self._shard_path(shard)} was cut short while it was in use; {ANEW}")
         return frames
 
-    def with_tables(self, *, clips: pa.Table | None = None, frames: pa.Table | None = None) -> "Store":
+    def with_tables(
+        self, *, clips: pa.Table | None = None, frames: pa.Table | None = None, notes: Mapping[str, Any] | None = None
+    ) -> "Store":
         """Write a new version of the tables and return the store that has them; the shards stay as they are.
+
+        Args:
+            clips, frames: the new tables.
+            notes: entries of the manifest to add or replace, JSON-ready.
 
         Raises:
             ValueError: a table has another number of rows.
@@ -161,6 +167,7 @@ class Store:
             if table.num_rows != getattr(self, name).num_rows:
                 raise ValueError(f"the new {name} table has {table.num_rows} rows, not {getattr(self, name).num_rows}")
             manifest["tables"][name] = write_table(self.path, name, table.schema, [table])
+        manifest |= notes or {}
         write_json(self.path / "manifest.json", manifest)
         self._remove_older_tables(manifest)
         return Store.open(self.path)
@@ -266,6 +273,11 @@ def _read_manifest(path: Path) -> dict[str, Any]:
             f"{path} is a store of version {manifest.get('version')!r}, "
             f"and this sslecho reads version {VERSION}; {ANEW}"
         )
+    missing = [
+        name for name in ("shards", "tables", "n_frames", "n_clips", "frame_shape", "unit") if name not in manifest
+    ]
+    if missing:
+        raise NounError(f"{path}/manifest.json is damaged (it lacks {', '.join(missing)}); {ANEW}")
     return manifest
 
 

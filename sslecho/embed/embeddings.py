@@ -107,7 +107,8 @@ class Embeddings:
         """The same vectors with columns of the rows replaced, such as newer labels."""
         rows = self.rows
         for name, values in columns.items():
-            rows = rows.set_column(rows.column_names.index(name), name, pa.array(values.tolist(), pa.string()))
+            words = [None if value is None else str(value) for value in values]  # a grade can be a label too
+            rows = rows.set_column(rows.column_names.index(name), name, pa.array(words, pa.string()))
         return Embeddings(self.vectors, rows, self.meta, self.path)
 
 

@@ -39,6 +39,8 @@ def choose_precision(precision: str, device: str) -> tuple[str, str]:
     Returns:
         "32", "bf16" or "16", and the reason in words.
     """
+    if precision == "16" and device == "cpu":
+        raise InputError("--precision 16 needs a GPU; on a CPU say 32, or bf16 where the CPU has it")
     if precision != "auto":
         return precision, "asked for"
     if device == "cuda":

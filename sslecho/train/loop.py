@@ -113,16 +113,16 @@ def fit(
     optimizer = make_optimizer(module, plan)
     module, optimizer = fabric.setup(module, optimizer)
     # After the set-up, so that the optimizer's state lands on the parameters' device.
-    done = checkpoint.restore(folder, _bare(module), optimizer.optimizer)
+    done, said_before = checkpoint.restore(folder, _bare(module), optimizer.optimizer)
     module.train()
     per_epoch = len(frames.rows) // plan.batch_size
     total = per_epoch * plan.epochs
-    meter = Meter(plan.batch_size)
+    meter = Meter(plan.batch_size, said_before)
     saved_at = time.monotonic()
 
     def save(step: int) -> None:
         if fabric.is_global_zero:
-            checkpoint.save(folder, _bare(module), optimizer.optimizer, step=step)
+            checkpoint.save(folder, _bare(module), optimizer.optimizer, step=step, said=meter.overall())
 
     with (
         StopRequest() as stop,
@@ -156,7 +156,7 @@ def fit(
                     **{"images/s": f"{said['images_per_s']:.0f}", "waiting": f"{said['data_wait']:.1%}"},
                 )
             bar.advance(1)
-            if stop.asked:
+            if _any_process(fabric, stop.asked) and step + 1 < total:
                 save(step + 1)
                 raise Interrupted(f"stopped after {step + 1} of {total} steps; the same command goes on from there")
             if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
@@ -164,7 +164,14 @@ def fit(
                 saved_at = time.monotonic()
         save(total)
     encoder.eval()
-    return Trained(meter.last_loss, *meter.overall(), steps=total)
+    return Trained(**meter.overall(), steps=total)
+
+
+def _any_process(fabric: Any, asked: bool) -> bool:
+    """Whether any process was asked to stop: all stop after the same step, or one would wait for the others forever."""
+    if fabric.world_size == 1:
+        return asked
+    return bool(fabric.all_reduce(torch.tensor(float(asked), device=fabric.device), reduce_op="sum") > 0)
 
 
 def as_channels_last(module: nn.Module) -> Any:
@@ -244,15 +251,20 @@ def _bare(module: Any) -> TwoViews:
 
 
 class Meter:
-    """Mean loss, throughput and waiting since the last reading, and over the whole run."""
+    """Mean loss, throughput and waiting since the last reading, and since the run was started or resumed.
 
-    def __init__(self, batch_size: int):
+    Args:
+        before: what was said when the run was stopped; it counts until a step is done.
+    """
+
+    def __init__(self, batch_size: int, before: dict[str, float]):
         self._batch_size = batch_size
+        self._before = before
         self._started = self._since = time.monotonic()
         self._losses: list[Tensor] = []
         self._wait = self._all_wait = 0.0
         self._steps = 0
-        self.last_loss = math.nan
+        self._last_loss = math.nan
 
     def waited(self, seconds: float) -> None:
         self._wait += seconds
@@ -263,16 +275,23 @@ class Meter:
         self._steps += 1
 
     def read(self) -> dict[str, float]:
-        self.last_loss = float(torch.stack(self._losses).mean())
+        self._last_loss = float(torch.stack(self._losses).mean())
         seconds = max(time.monotonic() - self._since, 1e-9)
         said = {
-            "loss": self.last_loss,
+            "loss": self._last_loss,
             "images_per_s": len(self._losses) * self._batch_size / seconds,
             "data_wait": self._wait / seconds,
         }
         self._losses, self._wait, self._since = [], 0.0, time.monotonic()
         return said
 
-    def overall(self) -> tuple[float, float]:
+    def overall(self) -> dict[str, float]:
+        """`loss` as last read, `images_per_s`, `data_wait`."""
+        if not self._steps and self._before:
+            return self._before
         seconds = max(time.monotonic() - self._started, 1e-9)
-        return self._steps * self._batch_size / seconds, self._all_wait / seconds
+        return {
+            "loss": self._last_loss,
+            "images_per_s": self._steps * self._batch_size / seconds,
+            "data_wait": self._all_wait / seconds,
+        }

@@ -39,7 +39,7 @@ def test_by_clip_id(store: Store, tmp_path: Path):
     assert new.column("split").tolist() == ["train", "test", None, None]
     assert new.column("grade").tolist() == [1.0, None, None, None]
     assert new.frames_hash == store.frames_hash
-    assert labels_of_clips(path, column="view") == {a: "X", "unknown": "Z"}
+    assert labels_of_clips(path, column="view") == ({a: "X", "unknown": "Z"}, {})
 
 
 def test_by_path(store: Store, tmp_path: Path):
@@ -47,7 +47,8 @@ def test_by_path(store: Store, tmp_path: Path):
     new = relabel(store, path)
     assert new.column("label").tolist() == ["A", "X", "Y", "V"]
     assert new.column("label", "frame").tolist() == ["A", "X", "Y", "Y", "V", "V", "Z"]
-    assert labels_of_clips(path, store=store) == dict(zip(store.column("clip_id")[1:], "XYZ", strict=True))
+    _, b, c, v = store.column("clip_id")
+    assert labels_of_clips(path, store=store) == ({b: "X"}, {(c, 0): "Y", (c, 1): "Y", (v, 2): "Z"})
     apart = relabel(new, csv(tmp_path, "path,frame,label", "c/0.png,0,S", "c/1.png,1,D"))
     assert apart.column("label", "frame").tolist()[2:4] == ["S", "D"]
 
