@@ -9,7 +9,7 @@ import pytest
 from drawn_store import draw_store
 
 import sslecho
-from sslecho.errors import InputError, MissingExtraError, NounError
+from sslecho.errors import InputError, MissingExtraError, NounError, SslechoError
 from sslecho.rundir import read_json
 
 QUICK = {"backbone": "resnet10t", "epochs": 2, "batch_size": 16, "image_size": 32, "device": "cpu", "precision": "32"}
@@ -208,3 +208,66 @@ def test_without_faiss_nothing_is_begun(work, tmp_path, monkeypatch):
     with pytest.raises(MissingExtraError, match=r"sslecho\[cpu\].*sslecho\[gpu\]"):
         sslecho.cluster(work / "emb", tmp_path / "c", k=(2,))
     assert not (tmp_path / "c").exists()
+
+
+def test_labels_of_single_frames_stay_with_their_frames(work, tmp_path):
+    clips = sslecho.Store.open(work / "store").column("clip_id")
+    file = tmp_path / "frames.csv"
+    rows = [f"{clip},{frame},{('even', 'odd')[frame]}" for clip in clips for frame in (0, 1)]
+    file.write_text("\n".join(["clip_id,frame,label", *rows]) + "\n")
+    result = sslecho.cluster(work / "emb", tmp_path / "c", k=(2,), purity=True, level="frame", labels=str(file)).scores
+    assert result["classes"] == {"even": 24, "odd": 24}
+
+
+def test_a_run_that_ended_while_its_encoder_was_saved_goes_on(work, tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise SslechoError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sslecho.Encoder, "save", full)
+        with pytest.raises(SslechoError, match="no space left"):
+            sslecho.pretrain(work / "store", tmp_path / "run", **QUICK)
+    sslecho.pretrain(work / "store", tmp_path / "run", **QUICK)
+    again, straight = (read_json(folder / "result.json") for folder in (tmp_path / "run", work / "run"))
+    assert again["loss"] == straight["loss"]
+    assert again["images_per_s"] > 0
+
+
+def test_another_split_is_another_run(work, tmp_path):
+    shutil.copytree(work / "store", tmp_path / "store")
+    sslecho.pretrain(tmp_path / "store", tmp_path / "run", **QUICK)
+    with pytest.raises(InputError, match="came with its labels; say --overwrite"):
+        sslecho.split(tmp_path / "store", test=0.3, val=0.0, seed=5)
+    sslecho.split(tmp_path / "store", test=0.3, val=0.0, seed=5, overwrite=True)
+    sslecho.split(tmp_path / "store", test=0.3, val=0.0, seed=5)  # the same again is done already
+    with pytest.raises(InputError, match="seed was 5 and is now 6"):
+        sslecho.split(tmp_path / "store", test=0.3, val=0.0, seed=6)
+    with pytest.raises(InputError, match="rows was"):
+        sslecho.pretrain(tmp_path / "store", tmp_path / "run", **QUICK)
+
+
+def test_scored_patients_that_were_pretrained_on_are_counted(work, tmp_path, capsys):
+    sslecho.pretrain(work / "store", tmp_path / "run", **{**QUICK, "epochs": 1, "all": True})
+    sslecho.embed(work / "store", tmp_path / "emb", encoder=tmp_path / "run")
+    result = sslecho.cluster(tmp_path / "emb", tmp_path / "c", k=(2,), purity=True).scores
+    assert result["n_seen_in_pretraining"] == 2
+    assert "pretrained on 2 of the 2 scored patients" in result["results"][0]["warning"]
+    assert "pretrained on 2 of the 2 scored patients" in capsys.readouterr().err
+    clean = sslecho.cluster(work / "emb", tmp_path / "d", k=(2,), purity=True).scores
+    assert clean["n_seen_in_pretraining"] == 0
+
+
+def test_a_mistyped_option_leaves_no_folder(work, tmp_path):
+    with pytest.raises(InputError, match="'resnet81' is no timm architecture"):
+        sslecho.pretrain(work / "store", tmp_path / "run", **{**QUICK, "backbone": "resnet81"})
+    with pytest.raises(NounError, match="holds no encoder"):
+        sslecho.cluster(work / "emb", tmp_path / "c", k=(2,), purity=True, baseline=(f"old={tmp_path}/none",))
+    with pytest.raises(InputError, match="must read NAME=ENCODER"):
+        sslecho.cluster(work / "emb", tmp_path / "c", k=(2,), purity=True, baseline=(f"../x={work}/run",))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("k", "said"), [(",", "--k is empty"), ("3,3", "k is 3,3; each may stand there once")])
+def test_numbers_of_clusters_that_make_no_sense(work, tmp_path, k, said):
+    with pytest.raises(InputError, match=said):
+        sslecho.cluster(work / "emb", tmp_path / "c", k=k)

@@ -117,3 +117,12 @@ def test_no_space_in_a_worker_stops_the_run(archive, tmp_path: Path, monkeypatch
             run(source)
     assert caught.value.exit_code == 1
     assert run(source)[1]["accepted"] == 5
+
+
+def test_a_patient_in_two_splits_is_refused(archive, tmp_path: Path):
+    source = archive({"a.png": 1, "b.png": 2, "c.png": 3})
+    labels = tmp_path / "labels.csv"
+    labels.write_text("path,patient,split\na.png,1,train\nb.png,1,test\nc.png,2,test\n")
+    with pytest.raises(InputError, match="puts 1 of 2 patients in more than one split .*test and train"):
+        ingest([source], tmp_path / "store", labels=labels, size=16)
+    assert not (tmp_path / "store" / "manifest.json").exists()

@@ -48,7 +48,7 @@ def test_by_path(store: Store, tmp_path: Path):
     assert new.column("label").tolist() == ["A", "X", "Y", "V"]
     assert new.column("label", "frame").tolist() == ["A", "X", "Y", "Y", "V", "V", "Z"]
     _, b, c, v = store.column("clip_id")
-    assert labels_of_clips(path, store=store) == ({b: "X"}, {(c, 0): "Y", (c, 1): "Y", (v, 2): "Z"})
+    assert labels_of_clips(path, store=store) == ({b: "X", c: "Y"}, {(v, 2): "Z"})
     apart = relabel(new, csv(tmp_path, "path,frame,label", "c/0.png,0,S", "c/1.png,1,D"))
     assert apart.column("label", "frame").tolist()[2:4] == ["S", "D"]
 
