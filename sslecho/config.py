@@ -25,6 +25,7 @@ def option(
     minimum: int | float | None = None,
     maximum: int | float | None = None,
     decides: bool = True,
+    is_path: bool = False,
 ) -> Any:
     """A field of a settings class.
 
@@ -35,8 +36,17 @@ def option(
         minimum, maximum: bounds of a number, both allowed themselves.
         decides: whether the result depends on it. Only such settings form a run's identity: a run may
             be resumed with other `workers`, not with another `seed`.
+        is_path: whether it names a file or folder. A path can name a person or a site, so it is never written into
+            a result; what it led to is known by its hash.
     """
-    metadata = {"help": help, "choices": choices, "minimum": minimum, "maximum": maximum, "decides": decides}
+    metadata = {
+        "help": help,
+        "choices": choices,
+        "minimum": minimum,
+        "maximum": maximum,
+        "decides": decides,
+        "is_path": is_path,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -86,17 +96,20 @@ def resolve(
 
 
 def identity(settings: Any) -> dict[str, Any]:
-    """The settings that decide the result, JSON-ready."""
+    """The settings that decide the result, JSON-ready; callers add the hashes of what paths led to."""
     fields = dataclasses.fields(settings)
-    return {f.name: as_plain(getattr(settings, f.name)) for f in fields if f.metadata.get("decides", True)}
+    decisive = [f for f in fields if f.metadata.get("decides", True) and not f.metadata.get("is_path")]
+    return {f.name: as_plain(getattr(settings, f.name)) for f in decisive}
 
 
 def to_toml(settings: Any, section: str) -> str:
-    """The resolved settings as a TOML section that `resolve` reads back; what is None is left out."""
+    """The resolved settings as a TOML section that `resolve` reads back; None and paths are left out."""
     lines = [f"[{section}]"]
     for field in dataclasses.fields(settings):
         value = as_plain(getattr(settings, field.name))
-        if value is not None:
+        if field.metadata.get("is_path") and value:
+            lines.append(f"# {field.name} was given; a path is not recorded")
+        elif value is not None:
             lines.append(f"{field.name} = {_toml(value)}")
     return "\n".join(lines) + "\n"
 

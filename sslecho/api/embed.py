@@ -9,7 +9,7 @@ import torch
 
 from sslecho.api.nouns import as_store, counts, relative
 from sslecho.api.settings import EmbedSettings
-from sslecho.config import build, identity, to_toml
+from sslecho.config import build, to_toml
 from sslecho.data.store import Store
 from sslecho.embed.embed import Encodes, embed_frames
 from sslecho.embed.embeddings import Embeddings, write_rows
@@ -72,8 +72,7 @@ def embed(
                 "n_frames": len(store),
                 "dim": network.dim,
                 "split": "all",
-                "encoder": settings.encoder,
-                "settings": identity(settings),
+                "encoder": named if named in ("random", "pixels") else "trained",
             }
         )
     return Embeddings.load(out)

@@ -96,7 +96,9 @@ class PretrainSettings(Machine):
 class EmbedSettings(Machine):
     """A store and an encoder to embeddings."""
 
-    encoder: str = option("random", "A pretraining run; or a baseline that learned nothing: random, pixels.")
+    encoder: str = option(
+        "random", "A pretraining run; or a baseline that learned nothing: random, pixels.", is_path=True
+    )
     batch_size: int = option(256, "Frames at a time.", minimum=1, decides=False)
     device: str = option("auto", "Where to compute.", choices=("auto", "cpu", "cuda"), decides=False)
     seed: int = option(0, "Of the random encoder.", minimum=0)
@@ -110,12 +112,12 @@ class ClusterSettings(Machine):
     k: tuple[int, ...] = option((5, 10, 20), "Numbers of clusters.", minimum=2)
     purity: bool = option(False, "Score against labels; they are used only here, never while clustering.")
     level: str = option("clip", "What is clustered: a clip is the mean of its frames.", choices=("clip", "frame"))
-    labels: str | None = option(None, "CSV with clip_id and label, in place of the store's labels.")
+    labels: str | None = option(None, "CSV with clip_id and label, in place of the store's labels.", is_path=True)
     label_column: str = option("label", "The column that holds the label.")
-    store: str | None = option(None, "The store; by default the one that is recorded.", decides=False)
-    encoder: str | None = option(None, "The encoder; by default the one that is recorded.", decides=False)
+    store: str | None = option(None, "The store; by default the one that is recorded.", decides=False, is_path=True)
+    encoder: str | None = option(None, "The encoder; by default the one that is recorded.", decides=False, is_path=True)
     device: str = option("auto", "Where to embed baselines.", choices=("auto", "cpu", "cuda"), decides=False)
-    baseline: tuple[str, ...] = option((), "Further encoders to compare with, NAME=RUN.")
+    baseline: tuple[str, ...] = option((), "Further encoders to compare with, NAME=RUN.", is_path=True)
     seed: int = option(0, "Decides every random number.", minimum=0)
 
 
@@ -125,7 +127,7 @@ class VisualizeSettings:
 
     color: str = option("label", "Color by label, patient, split or another column of the store's clips.")
     level: str = option("clip", "A point is a clip or a frame.", choices=("clip", "frame"))
-    labels: str | None = option(None, "CSV with clip_id and label, in place of the store's labels.")
+    labels: str | None = option(None, "CSV with clip_id and label, in place of the store's labels.", is_path=True)
     label_column: str = option("label", "The column that holds the label.")
     neighbors: int = option(15, "Neighbors that UMAP keeps together.", minimum=2, maximum=200)
     seed: int = option(0, "Decides the map.", minimum=0)

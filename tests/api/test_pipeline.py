@@ -271,3 +271,18 @@ def test_a_mistyped_option_leaves_no_folder(work, tmp_path):
 def test_numbers_of_clusters_that_make_no_sense(work, tmp_path, k, said):
     with pytest.raises(InputError, match=said):
         sslecho.cluster(work / "emb", tmp_path / "c", k=k)
+
+
+def test_no_path_stands_in_a_result(work, tmp_path):
+    clips = sslecho.Store.open(work / "store").column("clip_id")
+    labels = tmp_path / "MUELLER_labels.csv"
+    labels.write_text("clip_id,label\n" + "".join(f"{clip},x\n" for clip in clips))
+    baseline = (f"old={work}/run",)
+    sslecho.cluster(work / "emb", tmp_path / "c", k=(2,), purity=True, labels=str(labels), baseline=baseline)
+    result = read_json(tmp_path / "c" / "result.json")
+    assert set(result["baselines"]) == {"pixels", "random", "old"}
+    for file in (tmp_path / "c").rglob("*"):
+        if file.is_file():
+            content = file.read_bytes().replace(str(tmp_path / "c").encode(), b"")  # `out`, which the contract wants
+            assert b"MUELLER" not in content, file
+            assert str(tmp_path).encode() not in content, file
