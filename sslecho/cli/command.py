@@ -160,10 +160,13 @@ def _border(
         _fail(name, f"{said_so}; --debug shows where, and a report of it is welcome", 1, debug=debug)
     else:
         if done_before:
-            said = replace(
-                said, result={**said.result, "already": True}, closing=f"nothing was to be done; {said.closing}"
-            )
+            said = replace(said, result={**said.result, "already": True}, closing=_done_before(said.closing))
         _speak(said, as_json=as_json)
+
+
+def _done_before(closing: str) -> str:
+    """The closing line of a command that found its work done."""
+    return "it was done before and nothing was changed: " + closing.removeprefix("wrote ")
 
 
 def _speak(said: Said, *, as_json: bool) -> None:
