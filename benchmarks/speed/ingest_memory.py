@@ -40,7 +40,8 @@ def write_video(path: Path, n_frames: int) -> None:
         stream.pix_fmt = "yuv420p"
         for number in range(n_frames):
             shift = number % 64
-            pixels = np.ascontiguousarray(texture[shift : shift + SIZE, shift : shift + SIZE])
+            pixels = np.zeros((SIZE, SIZE), np.uint8)  # a margin, so that there is a sector to find
+            pixels[24:-24, 24:-24] = texture[shift : shift + SIZE - 48, shift : shift + SIZE - 48]
             for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format="gray")):
                 container.mux(packet)
         container.mux(stream.encode())
