@@ -8,6 +8,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -207,6 +208,9 @@ def _section(document: dict[str, Any], section: str, file: str) -> dict[str, Any
     loose = [key for key, value in document.items() if not isinstance(value, dict)]
     if loose:
         raise SettingsError([f"--config {file}: {loose[0]!r} stands outside a section; put it under [{section}]"])
+    close = get_close_matches(section, document, n=1, cutoff=0.8)
+    if section not in document and close:
+        raise SettingsError([f"--config {file}: [{close[0]}] is no command; did you mean [{section}]?"])
     return document.get(section, {})
 
 

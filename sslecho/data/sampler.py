@@ -26,7 +26,7 @@ def partners(
     seed: int,
     epoch: int,
 ) -> Int64[np.ndarray, "n"]:
-    """Another frame of the same group for each frame, at random; the frame itself where it is alone.
+    """A frame of the same group for each frame, at random among all of the group's, the frame itself included.
 
     Args:
         rows: frames as rows of the store.

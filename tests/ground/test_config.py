@@ -78,6 +78,8 @@ def test_files_that_cannot_be_used(tmp_path):
         read("epochs = = 3")
     with pytest.raises(SettingsError, match=r"'epochs' stands outside a section; put it under \[example\]"):
         read("epochs = 3")
+    with pytest.raises(SettingsError, match=r"\[exampel\] is no command; did you mean \[example\]"):
+        read("[exampel]\nepochs = 3")
 
 
 def test_the_resolved_settings_read_back(tmp_path):
