@@ -29,7 +29,7 @@ class Cluster:
 
     def __init__(self, address: str):
         try:
-            from distributed import Client
+            from distributed import Client  # pyright: ignore[reportMissingImports]
         except ImportError:
             raise MissingExtraError("--scheduler needs Dask; pip install 'sslecho[scale]'") from None
         try:
@@ -48,8 +48,8 @@ class Cluster:
         Raises:
             SslechoError: the cluster was lost.
         """
-        from distributed import KilledWorker
-        from distributed.client import FuturesCancelledError
+        from distributed import KilledWorker  # pyright: ignore[reportMissingImports]
+        from distributed.client import FuturesCancelledError  # pyright: ignore[reportMissingImports]
 
         executor = self._client.get_executor(pure=False)
         left = iter(tasks)
