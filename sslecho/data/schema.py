@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 SCHEMA = "sslecho.store"
-VERSION = 1
+VERSION = 2
 
 CLIPS = pa.schema(
     [
@@ -19,7 +19,8 @@ CLIPS = pa.schema(
         ("site", pa.string()),
         ("device", pa.string()),
         ("day", pa.int32()),  # days since the patient's first study: never a date
-        ("kind", pa.string()),
+        ("period", pa.int8()),  # the tenth of the archive's studies in order of date, 0 to 9
+        ("kind", pa.string()),  # "b-mode", "colour", …: a word of triage.KINDS
         ("label", pa.string()),
         ("grade", pa.float64()),
         ("split", pa.string()),
@@ -27,7 +28,10 @@ CLIPS = pa.schema(
         ("first_frame", pa.int64()),
         ("source_id", pa.string()),
         ("frame_time_source", pa.string()),
-        ("sector", pa.string()),
+        ("sector", pa.string()),  # "mask", "whole", "off"
+        ("sector_confidence", pa.float64()),
+        ("sector_polygon", pa.list_(pa.float32())),  # x0, y0, x1, y1, … in stored pixels
+        ("text_inside", pa.bool_()),  # what looks like text lies within the sector
     ]
 )
 
@@ -48,7 +52,8 @@ FRAMES = pa.schema(
     ]
 )
 
-QUARANTINE = pa.schema([("source_id", pa.string()), ("reason", pa.string())])
+# `kind` is given where a source was left out for its kind alone.
+QUARANTINE = pa.schema([("source_id", pa.string()), ("reason", pa.string()), ("kind", pa.string())])
 
 
 def clips_schema(kept: Iterable[str]) -> pa.Schema:

@@ -43,8 +43,8 @@ class StoreWriter:
         shard_frames: frames a shard; by default as many as fill 128 MiB.
 
     Attributes:
-        done: source ids that are finished, accepted or quarantined, in order; after an interruption those
-            of the earlier run.
+        done: source ids that are finished, accepted, quarantined or deferred, in order; after an interruption
+            those of the earlier run.
 
     Raises:
         InputError: a store stands there already, another process writes it, or the unfinished run that stands
@@ -103,6 +103,8 @@ class StoreWriter:
         frames: Iterable[UInt8[np.ndarray, "h w"]],
         clip: Mapping[str, Any],
         frame_rows: Mapping[str, Any] | None = None,
+        *,
+        note: Mapping[str, Any] | None = None,
     ) -> None:
         """Append one clip.
 
@@ -112,6 +114,7 @@ class StoreWriter:
                 in here, and so is `unit_id` where it is absent.
             frame_rows: columns of the frames' table: a list with one value a frame, or one value for all.
                 `frame_index` counts from 0 where it is absent.
+            note: further keys of its entry in the journal, for `entries`; they don't enter the store.
 
         Raises:
             ValueError: a frame of another shape, no frame, an unknown column, a clip_id that was used before,
@@ -131,18 +134,24 @@ class StoreWriter:
         row = {**clip, "n_frames": n_frames, "first_frame": first_frame}
         if row.get("unit_id") is None:
             row["unit_id"] = row.get("patient_id") if self._unit == "patient" else row["clip_id"]
-        entry = {"clip": row, "frames": columns}
+        entry = {"clip": row, "frames": columns, **(note or {})}
         self._take_over(entry)
         self._note(entry)
 
-    def add_quarantine(self, source_id: str, reason: str) -> None:
+    def add_quarantine(self, source_id: str, reason: str, *, kind: str | None = None) -> None:
         """Note a source that was left out, and why; the reason must not name the file."""
-        entry = {"quarantine": {"source_id": source_id, "reason": reason}}
+        entry = {"quarantine": {"source_id": source_id, "reason": reason, "kind": kind}}
+        self._take_over(entry)
+        self._note(entry)
+
+    def defer(self, source_id: str) -> None:
+        """Note a source whose turn comes again when all others are done."""
+        entry = {"deferred": {"source_id": source_id}}
         self._take_over(entry)
         self._note(entry)
 
     def entries(self) -> Iterator[dict[str, Any]]:
-        """All that is noted so far, in order: {"clip", "frames"} or {"quarantine"}."""
+        """All that is noted so far, in order: {"clip", "frames"}, {"quarantine"} or {"deferred"}."""
         self.checkpoint()
         yield from self._journal.entries()
 
@@ -160,8 +169,11 @@ class StoreWriter:
         self._journal.sync()
         self._shards.checksum_full()
 
-    def commit(self) -> Store:
+    def commit(self, *, finish: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> Store:
         """Write the tables and the manifest and return the store; what it replaces is removed.
+
+        Args:
+            finish: the last word on each row of the clips' table, for what only the whole archive tells.
 
         Raises:
             InputError: no clip was added.
@@ -184,7 +196,12 @@ class StoreWriter:
             "unit": self._unit,
             "shards": shards,
             "tables": {
-                "clips": write_table(self.path, "clips", self._columns, self._parts(self._columns, _clip_rows)),
+                "clips": write_table(
+                    self.path,
+                    "clips",
+                    self._columns,
+                    self._parts(self._columns, lambda entry: [finish(row) for row in _clip_rows(entry)]),
+                ),
                 "frames": write_table(self.path, "frames", FRAMES, self._parts(FRAMES, _frame_rows)),
                 "quarantine": write_table(self.path, "quarantine", QUARANTINE, self._parts(QUARANTINE, _left_out)),
             },
@@ -232,7 +249,7 @@ class StoreWriter:
 
     def _take_over(self, entry: Mapping[str, Any]) -> int:
         """Count an entry as done; returns its number of frames."""
-        row = entry.get("clip") or entry["quarantine"]
+        row = next(entry[kind] for kind in ("clip", "quarantine", "deferred") if kind in entry)
         if row.get("source_id") is not None:
             self.done.append(row["source_id"])
         if "clip" not in entry:

@@ -1,7 +1,7 @@
 """What every reader hands back: one recording, its frames in gray, and what its file says of it."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -32,6 +32,24 @@ class Origin:
     study: str | None = None
     site: str | None = None
     device: str | None = None
+    date: str | None = None  # of the study, YYYYMMDD
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of the picture that the machine describes: an item of DICOM's SequenceOfUltrasoundRegions.
+
+    Attributes:
+        box: x0, y0, x1, y1 in source pixels, the second corner outside; within the picture.
+        format: "2d", "m-mode", "spectral", "waveform", "graphics"; None where it is another or not said.
+        data: "tissue", "color flow", "spectral", "ecg", …; None where it is another or not said.
+        spacing_mm: size of a pixel in x and y, only where both units are centimeters.
+    """
+
+    box: tuple[int, int, int, int]
+    format: str | None
+    data: str | None
+    spacing_mm: tuple[float, float] | None
 
 
 @runtime_checkable
@@ -42,16 +60,32 @@ class Recording(Protocol):
         n_frames: frames in the file, as far as it can be told without decoding.
         time_source: where the frames' times come from ("pts", "FrameTime", …); None where they are unknown.
         spacing_mm: size of a source pixel, where it is known and the same in both directions.
-        origin: patient, study, site and device.
+        origin: patient, study, site, device and date.
+        regions: all parts of the picture that the file describes, in its order; most files describe none.
+        modes: what the file's tags claim it shows, words of `triage.KINDS`; most files claim nothing.
+        hints: what the file says of its view in words that name no one ("view_name", …); never a truth.
+        is_color: whether the pixels have color at all, so that `rgb` has more to say than `frames`.
     """
 
     n_frames: int
     time_source: str | None
     spacing_mm: float | None
     origin: Origin
+    regions: tuple[Region, ...]
+    modes: frozenset[str]
+    hints: Mapping[str, str]
+    is_color: bool
 
     def frames(self, indices: Sequence[int]) -> Iterator[Frame]:
         """The frames at these ascending indices.
+
+        Raises:
+            Unreadable: the pixels can't be decoded.
+        """
+        ...
+
+    def rgb(self, indices: Sequence[int]) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+        """The same frames in color, of the same height and width; asked only where `is_color`.
 
         Raises:
             Unreadable: the pixels can't be decoded.
