@@ -1,7 +1,7 @@
 """What every reader hands back: one recording, its frames in gray, and what its file says of it."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -17,11 +17,12 @@ class Unreadable(Exception):
 
 
 class Frame(NamedTuple):
-    """One decoded frame: 0-based index in the source, seconds since the first frame, gray pixels."""
+    """One decoded frame: 0-based index in the source, seconds since the first frame, gray pixels, color if asked for."""
 
     index: int
     time_s: float | None
     pixels: UInt8[np.ndarray, "h w"]
+    rgb: UInt8[np.ndarray, "h w 3"] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Recording(Protocol):
         regions: all parts of the picture that the file describes, in its order; most files describe none.
         modes: what the file's tags claim it shows, words of `triage.KINDS`; most files claim nothing.
         hints: what the file says of its view in words that name no one ("view_name", …); never a truth.
-        is_color: whether the pixels have color at all, so that `rgb` has more to say than `frames`.
+        is_color: whether the pixels have color at all, so that `in_color` has more to say than gray.
     """
 
     n_frames: int
@@ -76,16 +77,11 @@ class Recording(Protocol):
     hints: Mapping[str, str]
     is_color: bool
 
-    def frames(self, indices: Sequence[int]) -> Iterator[Frame]:
+    def frames(self, indices: Sequence[int], *, in_color: Collection[int] = ()) -> Iterator[Frame]:
         """The frames at these ascending indices.
 
-        Raises:
-            Unreadable: the pixels can't be decoded.
-        """
-        ...
-
-    def rgb(self, indices: Sequence[int]) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-        """The same frames in color, of the same height and width; asked only where `is_color`.
+        Args:
+            in_color: those of them that carry `rgb`, too; heeded only where `is_color`.
 
         Raises:
             Unreadable: the pixels can't be decoded.
