@@ -11,13 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from data.archives import contents, pattern, write_png, write_video
-from data.deadly import die_at_once, double_or_die, fail
 
 from sslecho.data import ingest as ingest_module
-from sslecho.data import workers as workers_module
 from sslecho.data.ingest import ingest
 from sslecho.data.workers import Pool
-from sslecho.errors import InputError, Interrupted, SslechoError
+from sslecho.errors import InputError, Interrupted
 
 
 @pytest.fixture
@@ -146,20 +144,3 @@ def test_an_unfinished_run_with_other_settings(source: Path, monkeypatch: pytest
     with pytest.raises(InputError, match=r"unfinished run with other settings: sector was 'mask' and is now 'off'"):
         store_of(source, "store", sector="off")
     store_of(source, "store", sector="off", overwrite=True)
-
-
-def test_a_worker_that_dies_takes_only_its_task():
-    with Pool(2) as pool:
-        found = list(pool.in_order(double_or_die, range(12), on_death=lambda number: -number))
-    assert found == [(number, -number if number in (3, 7) else 2 * number) for number in range(12)]
-
-
-def test_an_error_in_a_worker_is_an_error():
-    with Pool(1) as pool, pytest.raises(ZeroDivisionError):
-        list(pool.in_order(fail, range(2), on_death=lambda number: -number))
-
-
-def test_workers_that_can_not_start_are_no_fault_of_the_files(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(workers_module, "_start_worker", die_at_once)
-    with Pool(1) as pool, pytest.raises(SslechoError, match="worker processes can't start"):
-        list(pool.in_order(double_or_die, range(2), on_death=lambda number: -number))
