@@ -20,7 +20,7 @@ SPLITS = ("train", "val", "test")
 MAX_SAID = 10  # bad rows in one message
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a data set may have a million rows
 class LabelRow:
     """One row; None where a cell is empty or its column absent."""
 
@@ -61,11 +61,10 @@ def read_labels(
     Raises:
         InputError: the file can't be read, a column is missing, or rows are bad; these are named by line number.
     """
-    lines = _read_text(path).splitlines(keepends=True)
+    lines = read_text(path).splitlines(keepends=True)
     if not lines:
         raise InputError(f"{path} is empty; it needs a header line with `path` or `clip_id`")
-    delimiter = ";" if lines[0].count(";") > lines[0].count(",") else ","
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = csv.reader(lines, delimiter=delimiter_of(lines[0]), strict=True)
     problems: list[str] = []
     rows: list[LabelRow] = []
     try:
@@ -91,11 +90,21 @@ def read_labels(
     return LabelTable(path, rows, columns, [name for name in columns if name not in used])
 
 
-def _read_text(path: Path) -> str:
+def delimiter_of(header: str) -> str:
+    """Comma or semicolon, whichever the header has more of."""
+    return ";" if header.count(";") > header.count(",") else ","
+
+
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8, with or without a byte-order mark.
+
+    Raises:
+        InputError: it can't be read, or is not UTF-8; the line is named.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InputError(f"labels file {path} can't be read ({error.strerror})") from None
+        raise InputError(f"{path} can't be read ({error.strerror})") from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
