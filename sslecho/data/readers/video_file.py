@@ -1,55 +1,91 @@
-"""Videos and animated GIFs through PyAV: luma in full range, times from the stream's own clock."""
+"""Videos through PyAV: luma in full range, upright, with square pixels; times from the stream's own clock."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
-from jaxtyping import UInt8
+from av.stream import Disposition
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+from jaxtyping import Shaped, UInt8
+from PIL import Image
 
 from sslecho.data.readers.recording import Frame, Origin, Unreadable, refuse_huge
 from sslecho.data.readers.sniff import READERS
 
 AV_ERRORS = (FFmpegError, ValueError, MemoryError, OverflowError)
+# Playlists and scripts, which FFmpeg takes for videos too, can name other files and addresses.
+CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,asf,flv,ogg,mxf,nut,dv,wtv,gif,ivf,obu,"
+    "h264,hevc,m4v,mjpeg,vc1,h261,h263,yuv4mpegpipe"
+)
+# Streams without a container have no clock: their frames' times would be FFmpeg's guess of 25 a second.
+CLOCKLESS = frozenset({"h264", "hevc", "m4v", "mjpeg", "vc1", "h261", "h263", "mpegvideo", "obu"})
+GRAY = ("gray", "mono", "ya8", "ya16")
+WIDEST_PIXEL = 4.0  # its width over its height, or the reverse; more is a damaged header
 
 
 @READERS.add("video_file")
 class VideoRecording:
-    """The first video stream of a container."""
+    """The first moving video stream of a container."""
 
     spacing_mm = None
     origin = Origin()
+    regions = ()
+    modes: frozenset[str] = frozenset()
+    hints: dict[str, str] = {}  # noqa: RUF012
 
     def __init__(self, path: Path):
         self._path = path
         with self._opened() as container:
-            stream = container.streams.video[0]
+            stream = _moving(container)
             refuse_huge(stream.codec_context.height, stream.codec_context.width)
+            self.is_color = not str(stream.codec_context.pix_fmt).startswith(GRAY)
+            self.time_source = None if container.format.name in CLOCKLESS or not stream.time_base else "pts"
+            self._aspect = _aspect(stream)
             try:
-                # Counted, because what the container claims is often 0, and now and then wrong.
-                self.n_frames = sum(1 for packet in container.demux(stream) if packet.size)
+                # Counted, because what the container claims is often 0, and now and then wrong. Packets that an
+                # edit list leaves out are decoded but not shown.
+                self.n_frames = sum(1 for packet in container.demux(stream) if packet.size and not packet.is_discard)
             except AV_ERRORS as error:
                 raise Unreadable(f"it breaks off while it is read ({_said(error)})") from error
             if not self.n_frames:
                 raise Unreadable("its video stream has no frames")
-            self.time_source = "pts" if stream.time_base else None
 
-    def frames(self, indices: Sequence[int]) -> Iterator[Frame]:
+    def frames(self, indices: Sequence[int], *, in_color: Collection[int] = ()) -> Iterator[Frame]:
+        scaler = VideoReformatter()
+        colored = frozenset(in_color) if self.is_color else frozenset()
+        for index, time_s, frame in self._decoded(indices):
+            gray = shown(luma(frame, scaler), frame, aspect=self._aspect)
+            rgb = shown(color(frame, scaler), frame, aspect=self._aspect) if index in colored else None
+            yield Frame(index, time_s, gray, rgb)
+
+    def _decoded(self, indices: Sequence[int]) -> Iterator[tuple[int, float | None, av.VideoFrame]]:
+        """Index, seconds since the first frame and pixels, of the frames asked for."""
         wanted = set(indices)
-        start = None
+        start = latest = shape = None
         n_decoded = 0
         with self._opened() as container:
-            stream = container.streams.video[0]
+            stream = _moving(container)
             # Files are read in parallel; more threads in each would only get in each other's way.
             stream.codec_context.thread_count = 1
             try:
                 for frame in container.decode(stream):
-                    start = frame.time if start is None else start
+                    time_s = frame.time if self.time_source else None
+                    if time_s is not None and latest is not None and time_s <= latest:
+                        time_s = None  # a clock that stands still or runs backward tells nothing
+                    latest = latest if time_s is None else time_s
+                    start = time_s if start is None and n_decoded == 0 else start
                     if n_decoded in wanted:
-                        time_s = None if frame.time is None or start is None else frame.time - start
-                        yield Frame(n_decoded, time_s, to_gray(frame, aspect=float(stream.sample_aspect_ratio or 1)))
+                        shape = shape or (frame.height, frame.width)
+                        if shape != (frame.height, frame.width):
+                            raise Unreadable("its frames differ in size")
+                        if frame.is_corrupt:
+                            raise Unreadable(f"its frame {n_decoded} of {self.n_frames} is damaged")
+                        yield n_decoded, None if time_s is None or start is None else time_s - start, frame
                     n_decoded += 1
                     if n_decoded > indices[-1]:
                         return
@@ -62,31 +98,118 @@ class VideoRecording:
 
     def _opened(self) -> InputContainer:
         try:
-            container = av.open(str(self._path), mode="r", metadata_errors="ignore")
+            container = av.open(
+                str(self._path),
+                mode="r",
+                metadata_errors="ignore",
+                options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
+            )
         except AV_ERRORS as error:
             raise Unreadable(f"it is no video that can be opened ({_said(error)})") from error
-        if not container.streams.video:
+        try:
+            if _moving(container).codec_context is None:
+                raise Unreadable("its video codec is unknown to the decoder")
+        except Unreadable:
             container.close()
-            raise Unreadable("it has no video stream")
-        if container.streams.video[0].codec_context is None:
-            container.close()
-            raise Unreadable("its video codec is unknown to the decoder")
+            raise
         return container
 
 
-def to_gray(frame: av.VideoFrame, *, aspect: float) -> UInt8[np.ndarray, "h w"]:
-    """Luma in full range, as shown: square pixels (`aspect` is a stored pixel's width over its height), upright.
+def luma(frame: av.VideoFrame, scaler: VideoReformatter) -> UInt8[np.ndarray, "h w"]:
+    """Luma in full range, as stored.
 
-    A luma plane alone is not enough: limited-range video keeps black at 16 and white at 235. The decoder's own
-    scaler brings it to 0..255 on the way to gray.
+    A luma plane alone is not enough: limited-range video keeps black at 16 and white at 235.
     """
-    width = round(frame.width * aspect)
-    refuse_huge(frame.height, width)
-    pixels = frame.reformat(width=width, height=frame.height, format="gray", dst_color_range="JPEG").to_ndarray()
-    quarter_turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(pixels, quarter_turns)) if quarter_turns else pixels
+    pixel = frame.format
+    if pixel.is_rgb or pixel.has_palette or _has_alpha(frame):
+        return np.asarray(Image.fromarray(color(frame, scaler)).convert("L"))
+    if pixel.components[0].bits == 8 and (pixel.is_planar or len(pixel.components) == 1):
+        plane = frame.planes[0]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: frame.height]
+        return (rows if _is_full(frame) else full_range(rows))[:, : frame.width].copy()
+    return scaler.reformat(frame, format="gray", dst_color_range="JPEG").to_ndarray()
+
+
+def full_range(limited: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+    """Luma of 16..235 brought to 0..255, within one gray level of 255/219 (y - 16).
+
+    36/219 is taken as 1/6: bytes divided by bytes are six times as fast as a table, and as the decoder's scaler.
+    """
+    full = np.clip(limited, np.uint8(16), np.uint8(235))
+    full -= np.uint8(14)
+    sixth = full // np.uint8(6)
+    full -= np.uint8(2)
+    full += sixth
+    return full
+
+
+def color(frame: av.VideoFrame, scaler: VideoReformatter) -> UInt8[np.ndarray, "h w 3"]:
+    """RGB in full range, as stored; what is transparent is black."""
+    name = "rgba" if _has_alpha(frame) else "rgb24"
+    pixels = scaler.reformat(frame, format=name, dst_color_range="JPEG").to_ndarray()
+    if name == "rgb24":
+        return pixels
+    black = Image.new("RGBA", (frame.width, frame.height), (0, 0, 0, 255))
+    return np.asarray(Image.alpha_composite(black, Image.fromarray(pixels)).convert("RGB"))
+
+
+def shown(
+    pixels: Shaped[np.ndarray, "h w *channels"], frame: av.VideoFrame, *, aspect: float
+) -> Shaped[np.ndarray, "shown_h shown_w *channels"]:
+    """Pixels as they are meant to be seen: square (`aspect` is a stored one's width over its height), then turned
+    and mirrored as the display matrix says, to the nearest quarter turn."""
+    height, width = pixels.shape[:2]
+    if round(width * aspect) != width:
+        width = round(width * aspect)
+        refuse_huge(height, width)
+        pixels = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return pixels
+    # Source: libavutil/display.h. x' = a x + c y, y' = b x + d y, in 16.16 fixed point.
+    a, b, _, c, d = np.frombuffer(memoryview(matrix), np.int32)[:5].tolist()
+    if abs(a) + abs(d) < abs(b) + abs(c):
+        pixels, flips = pixels.swapaxes(0, 1), (c, b)
+    else:
+        flips = (a, d)
+    return np.ascontiguousarray(pixels[:: -1 if flips[1] < 0 else 1, :: -1 if flips[0] < 0 else 1])
+
+
+def _moving(container: InputContainer) -> VideoStream:
+    """The first stream that is no cover picture."""
+    streams = container.streams.video
+    moving = [stream for stream in streams if not stream.disposition & Disposition.attached_pic]
+    if not moving:
+        raise Unreadable("it has a cover picture but no video stream" if streams else "it has no video stream")
+    return moving[0]
+
+
+def _aspect(stream: VideoStream) -> float:
+    """A stored pixel's width over its height; 1 where the file says nothing."""
+    aspect = float(stream.sample_aspect_ratio or 1)
+    if not 1 / WIDEST_PIXEL <= aspect <= WIDEST_PIXEL:
+        raise Unreadable(f"its pixels claim to be more than {WIDEST_PIXEL:g} times as wide as high, or the reverse")
+    return aspect
+
+
+def _is_full(frame: av.VideoFrame) -> bool:
+    """Whether black is 0: said by the frame, or by its format's name; gray is taken as full unless it says not."""
+    said = int(frame.color_range)
+    return said == 2 or frame.format.name.startswith("yuvj") or (said != 1 and frame.format.name.startswith("gray"))
+
+
+def _has_alpha(frame: av.VideoFrame) -> bool:
+    return frame.format.has_palette or any(component.is_alpha for component in frame.format.components)
 
 
 def _said(error: BaseException) -> str:
-    """The decoder's own words without the file's name, which PyAV puts behind them."""
-    return str(getattr(error, "strerror", None) or type(error).__name__)
+    """What went wrong, in words that are ours: FFmpeg's may quote the file."""
+    words = {
+        "InvalidDataError": "it holds invalid data",
+        "EOFError": "it ends too early",
+        "DecoderNotFoundError": "no decoder knows its codec",
+        "PatchWelcomeError": "it uses what its decoder can't do",
+        "MemoryError": "it needs more memory than there is",
+        "PermissionError": "it may not be read",
+    }
+    return next((words[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in words), "its decoder failed")
