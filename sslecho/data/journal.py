@@ -4,13 +4,15 @@ The first line has the settings. A line counts once its newline is there; pixels
 that speaks of them.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sslecho.data.lock import StoreLock
+from sslecho.data.tidy import sync_folder
 from sslecho.errors import InputError
 from sslecho.rundir import disk_error
 
@@ -29,30 +31,22 @@ class Journal:
 
     Raises:
         InputError: another process writes here, a store stands here, or the unfinished run had other settings.
+        SslechoError: the disk is full or fails.
     """
 
     def __init__(self, store: Path, header: Mapping[str, Any], *, standing: int, overwrite: bool):
         self._store = store
-        self._folder = store / ".writing"
-        self._path = self._folder / "journal.jsonl"
+        self._path = store / ".writing" / "journal.jsonl"
         self._pending: list[str] = []
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self._folder / "lock").open("w")
-        except OSError as error:
-            raise InputError(f"{store} can't be written ({error.strerror}); name a folder you may write to") from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            raise InputError(
-                f"{store} is being written by another process; wait for it, or name another --out"
-            ) from None
+        self._lock = StoreLock(store)
         try:
             self.generation = self._start_or_go_on(json.loads(json.dumps(header)), standing, overwrite)
             self._file = self._path.open("ab", buffering=0)
+        except OSError as error:
+            self._lock.release()
+            raise disk_error(self._path, error) from error
         except BaseException:
-            self._lock.close()
+            self._lock.release()
             raise
 
     def note(self, entry: Mapping[str, Any]) -> None:
@@ -74,22 +68,30 @@ class Journal:
             self._pending = []
         except BaseException as error:
             # Written in part: cut off again, so that the next attempt does not write the same lines twice.
-            os.ftruncate(self._file.fileno(), length)
+            with suppress(OSError):
+                os.ftruncate(self._file.fileno(), length)
             if isinstance(error, OSError):
                 raise disk_error(self._path, error) from error
             raise
 
     def entries(self) -> Iterator[dict[str, Any]]:
-        """The lines behind the first, in order, those only that are on the disk."""
-        with self._path.open(encoding="utf-8") as file:
-            next(file)
-            for line in file:
-                yield json.loads(line)
+        """The lines behind the first, in order, those only that are on the disk.
+
+        Raises:
+            SslechoError: the disk fails.
+        """
+        try:
+            with self._path.open(encoding="utf-8") as file:
+                next(file)
+                for line in file:
+                    yield json.loads(line)
+        except OSError as error:
+            raise disk_error(self._path, error) from error
 
     def close(self) -> None:
         """Let another writer in."""
         self._file.close()
-        self._lock.close()
+        self._lock.release()
 
     def _start_or_go_on(self, header: dict[str, Any], standing: int, overwrite: bool) -> int:
         found = self._read_header()
@@ -110,22 +112,38 @@ class Journal:
                 f"{self._store} holds a store already; name another --out, or say --overwrite to replace it"
             )
         first = {"generation": standing + 1, "overwrite": overwrite, "header": header}
-        self._path.write_text(json.dumps(first) + "\n", encoding="utf-8")
+        with self._path.open("wb") as file:
+            file.write((json.dumps(first) + "\n").encode())
+            file.flush()
+            os.fsync(file.fileno())
+        for folder in (self._path.parent, self._store):
+            sync_folder(folder)
         return standing + 1
 
     def _read_header(self) -> dict[str, Any] | None:
         try:
             with self._path.open(encoding="utf-8") as file:
-                return json.loads(next(file))
-        except (OSError, StopIteration, ValueError):
+                found = json.loads(next(file))
+        except (FileNotFoundError, StopIteration, ValueError):
             return None
+        return found if isinstance(found, dict) and found.keys() >= {"generation", "overwrite", "header"} else None
 
     def _cut_half_line(self) -> None:
+        """Keep the lines up to the first that was not written whole."""
         whole = 0
         with self._path.open("rb") as file:
             for line in file:
-                whole += len(line) if line.endswith(b"\n") else 0
+                if not _is_whole(line):
+                    break
+                whole += len(line)
         os.truncate(self._path, whole)
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        return line.endswith(b"\n") and isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
 
 
 def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

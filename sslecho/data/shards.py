@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from sslecho.data.tidy import sync_folder
+from sslecho.errors import InputError
 from sslecho.rundir import disk_error, sha256_of
 
 
@@ -20,6 +22,10 @@ class ShardWriter:
         generation: 1 for a folder's first store; a store that replaces another has its own file names, so
             that both can stand side by side until the manifest is exchanged.
         n_frames: frames that are there already; what lies beyond them is cut off.
+
+    Raises:
+        InputError: fewer frames are there than `n_frames`.
+        OSError: the disk is full or fails.
     """
 
     def __init__(self, store: Path, frame_shape: tuple[int, int], *, capacity: int, generation: int, n_frames: int):
@@ -31,6 +37,7 @@ class ShardWriter:
         self._suffix = "" if generation == 1 else f"-{generation}"
         self._checksums: dict[int, str] = {}
         self._header = npy_header((capacity, *frame_shape))
+        self._refuse_lost(n_frames)
         self._open_at(n_frames)
 
     def append(self, frame: UInt8[np.ndarray, "h w"]) -> None:
@@ -43,7 +50,7 @@ class ShardWriter:
         if frame.shape != self._frame_shape:
             raise ValueError(f"frames must have shape {self._frame_shape}, not {frame.shape}")
         try:
-            self._file.write(np.ascontiguousarray(frame).data)
+            self._write(np.ascontiguousarray(frame).data.cast("B"))
             self.n_frames += 1
             if self.n_frames % self._capacity == 0:
                 self.sync()
@@ -61,7 +68,6 @@ class ShardWriter:
 
     def sync(self) -> None:
         """Return when all that was appended is on the disk."""
-        self._file.flush()
         os.fsync(self._file.fileno())
 
     def checksum_full(self) -> None:
@@ -79,16 +85,14 @@ class ShardWriter:
         n_shards, rest = divmod(self.n_frames, self._capacity)
         if rest:
             self._file.seek(0)
-            self._file.write(npy_header((rest, *self._frame_shape)))
+            self._write(npy_header((rest, *self._frame_shape)))
             self.sync()
             n_shards += 1
         self._file.close()
         if not rest:
             self._path(n_shards).unlink()
         self.checksum_full()
-        folder = os.open(self._store / "shards", os.O_RDONLY)
-        os.fsync(folder)  # the files' names, too, must outlive a power cut
-        os.close(folder)
+        sync_folder(self._store / "shards")
         return [
             {
                 "file": f"shards/{self._path(index).name}",
@@ -112,6 +116,17 @@ class ShardWriter:
     def close(self) -> None:
         self._file.close()
 
+    def _refuse_lost(self, n_frames: int) -> None:
+        """The journal speaks of frames that are on the disk: what is missing was taken away since."""
+        for index in range(-(-n_frames // self._capacity)):
+            n_in_shard = min(self._capacity, n_frames - index * self._capacity)
+            path = self._path(index)
+            if not path.exists() or path.stat().st_size < len(self._header) + n_in_shard * self._n_bytes:
+                raise InputError(
+                    f"{path} is missing or cut short, so the unfinished run in {self._store} can't go on; "
+                    f"copy it back, or remove {self._store / '.writing'} to start anew"
+                )
+
     def _open_at(self, n_frames: int) -> None:
         """Open the shard that takes frame `n_frames`, cut what lies beyond, and remove later shards."""
         index, rest = divmod(n_frames, self._capacity)
@@ -121,10 +136,16 @@ class ShardWriter:
             beyond += 1
         path = self._path(index)
         path.touch()
-        self._file = path.open("rb+")
-        self._file.write(self._header)
+        # Without a buffer: what could not be written must not come again when the file is closed.
+        self._file = path.open("rb+", buffering=0)
+        self._write(self._header)
         self._file.truncate(len(self._header) + rest * self._n_bytes)
         self._file.seek(0, os.SEEK_END)
+
+    def _write(self, content: bytes | memoryview) -> None:
+        left = memoryview(content)
+        while left:
+            left = left[self._file.write(left) :]
 
     def _path(self, index: int) -> Path:
         return self._store / "shards" / f"{index:05d}{self._suffix}.npy"

@@ -5,8 +5,8 @@ the journal, and its store is the same, byte for byte, as that of a run that was
 manifest, and without a manifest there is no store. Memory does not grow with the number of frames.
 """
 
+import errno
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from jaxtyping import UInt8
 
 from sslecho.data.journal import Journal
+from sslecho.data.rows import as_tables, clip_rows, frame_columns, frame_rows_of, left_out
 from sslecho.data.schema import FRAMES, QUARANTINE, SCHEMA, VERSION, clips_schema
 from sslecho.data.shards import ShardWriter
 from sslecho.data.store import Store, hash_of_frames, write_table
+from sslecho.data.tidy import remove_unnamed, remove_writing, sync_folder, tidy_up
 from sslecho.errors import InputError
 from sslecho.rundir import disk_error, provenance, write_json
 
 BYTES_PER_SHARD = 2**27
 SECONDS_BETWEEN_CHECKPOINTS = 2.0
-ROWS_PER_PART = 8192  # of a table, in memory at once
 UNITS = ("patient", "sweep", "clip", "unknown")
 
 
@@ -73,6 +73,7 @@ class StoreWriter:
         self._settings = dict(settings or {})
         self._clip_ids: set[str] = set()
         self._closed = False
+        self._sound = True
         capacity = shard_frames or max(1, BYTES_PER_SHARD // (frame_shape[0] * frame_shape[1]))
         header = {
             "version": VERSION,
@@ -82,8 +83,11 @@ class StoreWriter:
             "shard_frames": capacity,
             "settings": self._settings,
         }
-        self._journal = Journal(self.path, header, standing=_generation(self.path), overwrite=overwrite)
+        standing = _manifest(self.path)
+        self._journal = Journal(self.path, header, standing=standing.get("generation", 0), overwrite=overwrite)
         try:
+            # What a run left that was killed while it wrote its tables: numbered anew, they would be other files.
+            remove_unnamed(self.path, standing, tables_only=True)
             (self.path / "shards").mkdir(exist_ok=True)
             n_frames = sum(self._take_over(entry) for entry in self._journal.entries())
             self._shards = ShardWriter(
@@ -92,6 +96,9 @@ class StoreWriter:
         except OSError as error:
             self._journal.close()
             raise disk_error(self.path, error) from error
+        except BaseException:
+            self._journal.close()
+            raise
         self._last_checkpoint = time.monotonic()
 
     @property
@@ -127,9 +134,9 @@ class StoreWriter:
             for frame in frames:
                 self._shards.append(frame)
             n_frames = self.n_frames - first_frame
-            columns = _frame_columns(frame_rows or {}, n_frames)
+            columns = frame_columns(frame_rows or {}, n_frames)
         except BaseException:
-            self._shards.rewind(first_frame)
+            self._rewind(first_frame)
             raise
         row = {**clip, "n_frames": n_frames, "first_frame": first_frame}
         if row.get("unit_id") is None:
@@ -144,9 +151,9 @@ class StoreWriter:
         self._take_over(entry)
         self._note(entry)
 
-    def defer(self, source_id: str) -> None:
-        """Note a source whose turn comes again when all others are done."""
-        entry = {"deferred": {"source_id": source_id}}
+    def defer(self, source_id: str, **known: Any) -> None:
+        """Note a source whose turn comes again when all others are done, and what is known of it by then."""
+        entry = {"deferred": {"source_id": source_id, **known}}
         self._take_over(entry)
         self._note(entry)
 
@@ -162,12 +169,18 @@ class StoreWriter:
             SslechoError: the disk is full.
         """
         self._last_checkpoint = time.monotonic()
+        # A disk that failed once may say "done" the next time although the pixels are gone (the kernel reports a
+        # failed write a single time). So nothing that was noted since the last checkpoint counts.
+        sound, self._sound = self._sound, False
+        if not sound:
+            raise disk_error(self.path, OSError(errno.EIO, "an earlier write failed"))
         try:
             self._shards.sync()
+            self._journal.sync()
+            self._shards.checksum_full()
         except OSError as error:
             raise disk_error(self.path, error) from error
-        self._journal.sync()
-        self._shards.checksum_full()
+        self._sound = True
 
     def commit(self, *, finish: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> Store:
         """Write the tables and the manifest and return the store; what it replaces is removed.
@@ -186,6 +199,11 @@ class StoreWriter:
             shards = self._shards.finish()
         except OSError as error:
             raise disk_error(self.path, error) from error
+        tables = (
+            ("clips", self._columns, lambda entry: [finish(row) for row in clip_rows(entry)]),
+            ("frames", FRAMES, frame_rows_of),
+            ("quarantine", QUARANTINE, left_out),
+        )
         manifest = {
             "schema": SCHEMA,
             "version": VERSION,
@@ -196,22 +214,22 @@ class StoreWriter:
             "unit": self._unit,
             "shards": shards,
             "tables": {
-                "clips": write_table(
-                    self.path,
-                    "clips",
-                    self._columns,
-                    self._parts(self._columns, lambda entry: [finish(row) for row in _clip_rows(entry)]),
-                ),
-                "frames": write_table(self.path, "frames", FRAMES, self._parts(FRAMES, _frame_rows)),
-                "quarantine": write_table(self.path, "quarantine", QUARANTINE, self._parts(QUARANTINE, _left_out)),
+                name: write_table(self.path, name, schema, as_tables(self._journal.entries(), schema, rows_of))
+                for name, schema, rows_of in tables
             },
             "frames_hash": hash_of_frames(shards, self._frame_shape),
             "settings": self._settings,
             "provenance": provenance(),
         }
-        write_json(self.path / "manifest.json", manifest)
-        self.close()
-        _tidy(self.path, manifest)
+        try:
+            sync_folder(self.path / "tables")
+            write_json(self.path / "manifest.json", manifest)
+            sync_folder(self.path)
+        except OSError as error:
+            raise disk_error(self.path, error) from error
+        self._closed = True
+        tidy_up(self.path, manifest)
+        self._journal.close()
         return Store.open(self.path)
 
     def close(self) -> None:
@@ -220,7 +238,7 @@ class StoreWriter:
             return
         self._closed = True
         try:
-            if not self._shards.closed:
+            if self._sound and not self._shards.closed:
                 self.checkpoint()
         finally:
             self._shards.close()
@@ -229,9 +247,10 @@ class StoreWriter:
     def discard(self) -> None:
         """Remove all that was added and leave the folder as it was found."""
         self._closed = True
-        self._shards.remove()
+        with suppress(OSError):
+            self._shards.remove()
+        remove_writing(self.path)
         self._journal.close()
-        shutil.rmtree(self.path / ".writing", ignore_errors=True)
         for folder in (self.path / "shards", self.path):
             with suppress(OSError):
                 folder.rmdir()  # refuses where something else is in it
@@ -241,6 +260,12 @@ class StoreWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _rewind(self, n_frames: int) -> None:
+        try:
+            self._shards.rewind(n_frames)
+        except OSError:
+            self._sound = False  # what was refused is the error to tell; this run notes nothing any more
 
     def _note(self, entry: Mapping[str, Any]) -> None:
         self._journal.note(entry)
@@ -266,57 +291,17 @@ class StoreWriter:
         if clip["clip_id"] in self._clip_ids:
             raise ValueError(f"clip_id {clip['clip_id']!r} was used before")
 
-    def _parts(
-        self, schema: pa.Schema, rows_of: Callable[[dict[str, Any]], list[dict[str, Any]]]
-    ) -> Iterator[pa.Table]:
-        """The journal as a table, a part at a time."""
-        rows: list[dict[str, Any]] = []
-        for entry in self._journal.entries():
-            rows += rows_of(entry)
-            while len(rows) >= ROWS_PER_PART:
-                yield pa.Table.from_pylist(rows[:ROWS_PER_PART], schema=schema)
-                rows = rows[ROWS_PER_PART:]
-        yield pa.Table.from_pylist(rows, schema=schema)
 
+def _manifest(path: Path) -> dict[str, Any]:
+    """That of the store which stands in the folder; empty where there is none.
 
-def _frame_columns(frame_rows: Mapping[str, Any], n_frames: int) -> dict[str, Any]:
-    if not n_frames:
-        raise ValueError("a clip needs at least one frame")
-    for name, values in frame_rows.items():
-        if isinstance(values, list) and len(values) != n_frames:
-            raise ValueError(f"column {name!r} has {len(values)} values for {n_frames} frames")
-    return {"frame_index": list(range(n_frames)), **frame_rows}
-
-
-def _clip_rows(entry: dict[str, Any]) -> list[dict[str, Any]]:
-    return [entry["clip"]] if "clip" in entry else []
-
-
-def _left_out(entry: dict[str, Any]) -> list[dict[str, Any]]:
-    return [entry["quarantine"]] if "quarantine" in entry else []
-
-
-def _frame_rows(entry: dict[str, Any]) -> list[dict[str, Any]]:
-    if "clip" not in entry:
-        return []
-    n_frames = entry["clip"]["n_frames"]
-    columns = {name: said if isinstance(said, list) else [said] * n_frames for name, said in entry["frames"].items()}
-    columns["clip_id"] = [entry["clip"]["clip_id"]] * n_frames
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-
-
-def _generation(path: Path) -> int:
-    """That of the store which stands in the folder; 0 where there is none."""
+    Raises:
+        SslechoError: it is there and can't be read.
+    """
     try:
-        return int(json.loads((path / "manifest.json").read_text(encoding="utf-8"))["generation"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
-
-
-def _tidy(path: Path, manifest: Mapping[str, Any]) -> None:
-    """Remove what the manifest does not name: the journal, and the files of the store that was replaced."""
-    named = {entry["file"] for entry in [*manifest["shards"], *manifest["tables"].values()]}
-    for file in [*(path / "shards").glob("*.npy"), *(path / "tables").glob("*.parquet")]:
-        if file.relative_to(path).as_posix() not in named:
-            file.unlink(missing_ok=True)
-    shutil.rmtree(path / ".writing", ignore_errors=True)
+        found = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return {}
+    except OSError as error:
+        raise disk_error(path, error) from error
+    return found if isinstance(found, dict) and isinstance(found.get("generation"), int) else {}

@@ -94,7 +94,7 @@ def test_other_settings_are_refused_with_both_values(tmp_path: Path):
 def test_a_second_writer_is_refused(tmp_path: Path):
     with (
         StoreWriter(tmp_path, SHAPE),
-        pytest.raises(InputError, match="being written by another process"),
+        pytest.raises(InputError, match=rf"being written by process {os.getpid()} on this machine, since \d{{4}}-"),
     ):
         StoreWriter(tmp_path, SHAPE)
 
@@ -160,8 +160,8 @@ def test_a_full_disk_is_said_and_the_run_goes_on(tmp_path: Path, monkeypatch: py
             raise OSError(errno.ENOSPC, "No space left on device")
         real(handle)
 
-    monkeypatch.setattr(shards_module.os, "fsync", full)
     writer = StoreWriter(tmp_path / "store", SHAPE, shard_frames=7)
+    monkeypatch.setattr(shards_module.os, "fsync", full)
     with pytest.raises(SslechoError, match=r"MB are free; make room and run the same command again") as caught:
         add(writer, range(20))
     assert caught.value.exit_code == 1
