@@ -5,31 +5,29 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import pydicom
-from pydicom.dataset import FileMetaDataset
+import numpy as np
+from jaxtyping import UInt8
+from pydicom import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.pixels.utils import iter_pixels
-from pydicom.uid import (
-    UID,
-    AllTransferSyntaxes,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    PrivateTransferSyntaxes,
-)
 
-from sslecho.data.readers.dicom.codecs import codec_of
-from sslecho.data.readers.dicom.gray import GrayScale
-from sslecho.data.readers.dicom.header import number, spacing_mm, text
-from sslecho.data.readers.dicom.timing import frame_times
-from sslecho.data.readers.recording import Frame, Origin, Unreadable, quiet, refuse_huge
+from sslecho.data.readers.dicom.codecs import SYNTAXES, codec_of
+from sslecho.data.readers.dicom.decoders import Picture
+from sslecho.data.readers.dicom.header import number, text
+from sslecho.data.readers.dicom.hints import hints
+from sslecho.data.readers.dicom.layout import layout_of
+from sslecho.data.readers.dicom.modes import modes
+from sslecho.data.readers.dicom.opening import Opened, open_header
+from sslecho.data.readers.dicom.pixels import Pixels
+from sslecho.data.readers.dicom.regions import regions, spacing_mm
+from sslecho.data.readers.dicom.shades import Shades
+from sslecho.data.readers.dicom.timing import frame_clock
+from sslecho.data.readers.recording import Frame, Origin, Unreadable, quiet
 
 # pydicom warns about values that break the standard, and quotes them: they may name a patient.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
-# What pydicom and its decoders raise on malformed input.
+# What pydicom and the decoders raise on malformed input; imagecodecs' own errors are RuntimeErrors.
 DICOM_ERRORS = (
     InvalidDicomError,
     BytesLengthException,
@@ -50,6 +48,7 @@ DICOM_ERRORS = (
 )
 # Ultrasound, and what converted or captured ultrasound goes by. Everything else is another kind of picture.
 MODALITIES = frozenset({"", "US", "IVUS", "OT", "SC", "XC", "DOC"})
+DIRECTORY = "1.2.840.10008.1.3.10"  # Media Storage Directory
 
 
 class Cine:
@@ -60,82 +59,88 @@ class Cine:
     """
 
     def __init__(self, path: Path):
-        self._path = path
-        self._header = _read(path, pixels=False)
-        _refuse_other_kinds(self._header)
-        rows, columns = number(self._header, "Rows"), number(self._header, "Columns")
-        refuse_huge(int(rows or 0), int(columns or 0))
-        self.n_frames = max(1, int(number(self._header, "NumberOfFrames") or 1))
-        self._times, self.time_source = frame_times(self._header, self.n_frames)
-        self.spacing_mm = spacing_mm(self._header)
-        self.origin = _origin(self._header)
+        opened = _opened(path)
+        header = opened.header
+        _refuse_other_kinds(opened)
         try:
-            self._gray = GrayScale(self._header)
+            with quiet():
+                layout = layout_of(opened)
+                self.n_frames = max(1, int(number(header, "NumberOfFrames") or 1))
+                self._pixels = Pixels(opened, layout, self.n_frames)
+                self._shades = Shades(header, layout)
         except DICOM_ERRORS as error:
             raise Unreadable(f"its pixel description is damaged ({type(error).__name__})") from error
+        size = {"height": layout.rows, "width": layout.columns}
+        with quiet():
+            self._clock, self.time_source = frame_clock(header, self.n_frames)
+            self.regions = regions(header, **size)
+            self.modes = modes(header, self.regions, **size)
+            self.hints = hints(header)
+            self.origin = _origin(header)
+        self.spacing_mm = spacing_mm(header)
+        self.is_color = self._shades.is_color
 
     def frames(self, indices: Sequence[int]) -> Iterator[Frame]:
-        decoded = self._decoded(indices)
+        for index, picture in self._pictures(indices, wants_luma=True):
+            yield Frame(index, self._clock(index) if self._clock else None, self._shown(index, picture))
+
+    def rgb(self, indices: Sequence[int]) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+        for index, picture in self._pictures(indices, wants_luma=False):
+            yield self._shown(index, picture, rgb=True)
+
+    def _pictures(self, indices: Sequence[int], *, wants_luma: bool) -> Iterator[tuple[int, Picture]]:
+        pictures = self._pixels.pictures(indices, wants_luma=wants_luma)
         for index in indices:
             try:
                 with quiet():
-                    pixels = self._gray(next(decoded))
-            except StopIteration:
+                    picture = next(pictures)
+            except EOFError:
                 raise Unreadable(f"it ends before frame {index}, though it claims {self.n_frames} frames") from None
             except DICOM_ERRORS as error:
-                raise Unreadable(f"its pixels can't be decoded at frame {index} ({type(error).__name__})") from error
-            yield Frame(index, self._times[index] if self._times else None, pixels)
+                raise _undecodable(index, error) from error
+            yield index, picture
 
-    def _decoded(self, indices: Sequence[int]) -> Iterator[Any]:
-        # By path, so that pydicom reads frame by frame. It can't do that in a deflated file, nor where the
-        # transfer syntax is not named.
-        source: Any = self._path
-        syntax = self._header.file_meta.get("TransferSyntaxUID")
-        if syntax is None or UID(syntax).is_deflated:
-            source = _read(self._path, pixels=True)
-            if syntax is None:
-                source.file_meta.TransferSyntaxUID = _guess(source)
-        return iter_pixels(source, indices=list(indices))
+    def _shown(self, index: int, picture: Picture, *, rgb: bool = False) -> np.ndarray:
+        try:
+            return self._shades.rgb(picture) if rgb else self._shades.gray(picture)
+        except DICOM_ERRORS as error:
+            raise _undecodable(index, error) from error
 
 
-def _read(path: Path, *, pixels: bool) -> pydicom.Dataset:
+def _undecodable(index: int, error: Exception) -> Unreadable:
+    return Unreadable(f"its pixels can't be decoded at frame {index} ({type(error).__name__})")
+
+
+def _opened(path: Path) -> Opened:
     with quiet():
         try:
-            header = pydicom.dcmread(path, stop_before_pixels=not pixels, force=True)
-            if not hasattr(header, "file_meta"):
-                header.file_meta = FileMetaDataset()
-            if "Rows" not in header and "SOPClassUID" not in header:
-                raise Unreadable("it is no picture, video or DICOM file that sslecho reads")
+            opened = open_header(path)
         except DICOM_ERRORS as error:
             raise Unreadable(f"it is no DICOM file, or its header is damaged ({type(error).__name__})") from error
-    return header
+    if text(opened.meta, "MediaStorageSOPClassUID") == DIRECTORY or "FileSetConsistencyFlag" in opened.header:
+        raise Unreadable("it is a DICOM directory; the files that it lists are read by themselves")
+    if "Rows" not in opened.header and "SOPClassUID" not in opened.header:
+        raise Unreadable("it is no picture, video or DICOM file that sslecho reads")
+    return opened
 
 
-def _guess(header: pydicom.Dataset) -> UID:
-    implicit, little = header.original_encoding
-    if implicit:
-        return ImplicitVRLittleEndian
-    return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-
-
-def _refuse_other_kinds(header: pydicom.Dataset) -> None:
+def _refuse_other_kinds(opened: Opened) -> None:
+    header = opened.header
     if "Rows" not in header or "Columns" not in header:
-        raise Unreadable("it is a DICOM object without a picture (a report, a directory, a measurement)")
+        raise Unreadable("it is a DICOM object without a picture (a report, a measurement)")
     modality = text(header, "Modality") or ""
     if modality.upper() not in MODALITIES:
         known = modality if modality.isalpha() and modality.isupper() and len(modality) <= 8 else "of another kind"
         raise Unreadable(f"its modality is {known}, not ultrasound")
-    syntax = header.file_meta.get("TransferSyntaxUID")
-    if syntax is None:
-        return
-    if syntax not in AllTransferSyntaxes and syntax not in PrivateTransferSyntaxes:
+    if opened.syntax not in SYNTAXES:
         raise Unreadable("its transfer syntax is unknown")
-    codec = codec_of(UID(syntax))
+    codec = codec_of(opened.syntax)
     if not codec.decodes:
-        raise Unreadable(f"its codec, {codec.name}, needs a decoder that is not installed")
+        cure = f"; {codec.cure}" if codec.cure else ", which sslecho does not decode"
+        raise Unreadable(f"its codec is {codec.name}{cure}")
 
 
-def _origin(header: pydicom.Dataset) -> Origin:
+def _origin(header: Dataset) -> Origin:
     patient = text(header, "PatientID")
     if patient:
         # Two hospitals may both have a patient 1234.
@@ -146,4 +151,14 @@ def _origin(header: pydicom.Dataset) -> Origin:
         study=text(header, "StudyInstanceUID"),
         site=text(header, "InstitutionName"),
         device=device or None,
+        date=_date(header),
     )
+
+
+def _date(header: Dataset) -> str | None:
+    """YYYYMMDD; None for any other form."""
+    for name in ("StudyDate", "AcquisitionDate"):
+        said = text(header, name) or ""
+        if len(said) == 8 and said.isascii() and said.isdigit():
+            return said
+    return None

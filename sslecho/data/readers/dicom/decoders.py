@@ -1,0 +1,165 @@
+"""Compressed bytes of one frame -> its samples: one function for each family of codecs.
+
+Each checks the size that the stream itself claims before a decoder gets to allocate it.
+"""
+
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from sslecho.data.readers.dicom.codestream import Codestream, jpeg_2000_head, jpeg_head
+from sslecho.data.readers.dicom.layout import Layout
+
+
+class Picture(NamedTuple):
+    """A decoded frame: samples [h w] or [h w 3], and what they are: "gray" (stored values), "luma", "rgb", "ybr"."""
+
+    samples: np.ndarray
+    space: str
+
+
+Decoder = Callable[..., Picture]
+
+
+def native(data: bytes, layout: Layout, *, wants_luma: bool) -> Picture:
+    """Uncompressed samples. Source: DICOM PS3.5 8.1 and 8.2.
+
+    Raises:
+        ValueError: fewer bytes than the frame has.
+    """
+    if len(data) < layout.n_bytes:
+        raise ValueError("a frame has fewer bytes than its size needs")
+    dtype = np.dtype(f"{'<' if layout.little else '>'}u{layout.bits_allocated // 8}")
+    samples = _stored(np.frombuffer(data, dtype=dtype, count=layout.n_bytes // dtype.itemsize), layout)
+    if layout.is_422:
+        # Source: DICOM PS3.3 C.7.6.3.1.2: Y1 Y2 Cb Cr for each two pixels of a row.
+        pairs = samples.reshape(layout.rows, layout.columns // 2, 4)
+        luma = pairs[..., :2].reshape(layout.rows, layout.columns)
+        if wants_luma and layout.bits_allocated == 8:
+            return Picture(luma, "luma")
+        return Picture(np.dstack([luma, *(np.repeat(pairs[..., part], 2, axis=1) for part in (2, 3))]), "ybr")
+    return _shaped(samples, layout)
+
+
+def deflated(data: bytes, layout: Layout, *, wants_luma: bool) -> Picture:
+    """Raw deflate of one native frame."""
+    return native(zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, layout.n_bytes), layout, wants_luma=wants_luma)
+
+
+def rle(data: bytes, layout: Layout, *, wants_luma: bool) -> Picture:
+    """PackBits, a segment for each byte of each sample. Source: DICOM PS3.5 annex G."""
+    from imagecodecs import dicomrle_decode
+
+    n_segments = layout.samples * layout.bits_allocated // 8
+    if data[:4] != n_segments.to_bytes(4, "little"):
+        raise ValueError("RLE data of another number of segments than the header describes")
+    if wants_luma and layout.space == "ybr" and layout.bits_allocated == 8:
+        # The first of three segments is the luma: the others need not be unpacked.
+        end = int.from_bytes(data[8:12], "little")
+        alone = (1).to_bytes(4, "little") + data[4:8] + bytes(56) + data[64:end]
+        luma = np.frombuffer(dicomrle_decode(alone, "u1"), dtype=np.uint8)
+        return Picture(_sized(luma, layout.rows, layout.columns), "luma")
+    dtype = np.dtype(f"<u{layout.bits_allocated // 8}")
+    samples = _stored(np.frombuffer(dicomrle_decode(data, dtype), dtype=dtype), layout)
+    if layout.samples == 1:
+        return Picture(_sized(samples, layout.rows, layout.columns), "gray")
+    planes = _sized(samples, layout.samples, layout.rows, layout.columns)
+    return Picture(planes.transpose(1, 2, 0), layout.space)
+
+
+def jpeg(data: bytes, layout: Layout, *, wants_luma: bool) -> Picture:
+    """JPEG baseline and extended of 8 and 12 bits. Source: DICOM PS3.5 8.2.1."""
+    from imagecodecs import jpeg8_decode
+
+    head = _checked(jpeg_head(data), layout)
+    if head.n_components == 1:
+        return Picture(jpeg8_decode(data), "gray")
+    # What the stream says of its color space is truer than the header, which converters forget to change.
+    space = head.space or layout.space
+    stored = "YCBCR" if space == "ybr" else "RGB"
+    if wants_luma and space == "ybr" and head.precision == 8:
+        return Picture(jpeg8_decode(data, colorspace=stored, outcolorspace="GRAYSCALE"), "luma")
+    return Picture(jpeg8_decode(data, colorspace=stored, outcolorspace="RGB"), "rgb")
+
+
+def jpeg_lossless(data: bytes, layout: Layout, *, wants_luma: bool) -> Picture:
+    """JPEG lossless, processes 14 and 14 SV1. Source: DICOM PS3.5 8.2.1."""
+    from imagecodecs import jpeg8_decode
+
+    head = _checked(jpeg_head(data), layout)
+    if head.n_components == 1:
+        return Picture(jpeg8_decode(data), "gray")
+    # Never converted by the codec, whatever markers a converter has left in the stream.
+    return Picture(jpeg8_decode(data, colorspace="RGB", outcolorspace="RGB"), layout.space)
+
+
+def jpeg_ls(data: bytes, layout: Layout, *, wants_luma: bool) -> Picture:
+    """JPEG-LS, lossless and near-lossless. Source: DICOM PS3.5 8.2.3."""
+    from imagecodecs import jpegls_decode
+
+    _checked(jpeg_head(data), layout)
+    return Picture(jpegls_decode(data), layout.space)
+
+
+def jpeg_2000(data: bytes, layout: Layout, *, wants_luma: bool) -> Picture:
+    """JPEG 2000, high-throughput or not; the decoder undoes YBR_RCT and YBR_ICT itself. Source: DICOM PS3.5 8.2.4.
+
+    Not imagecodecs' htj2k_decode: OpenJPH does not clip, so overshoots of lossy streams wrap from white to black.
+    """
+    from imagecodecs import jpeg2k_decode
+
+    _checked(jpeg_2000_head(data), layout)
+    return Picture(jpeg2k_decode(data, numthreads=1), layout.space)
+
+
+def jpeg_xl(data: bytes, layout: Layout, *, wants_luma: bool) -> Picture:
+    """JPEG XL; the decoder hands color over as RGB whatever is stored."""
+    from imagecodecs import jpegxl_decode
+
+    shape = (layout.rows, layout.columns) if layout.samples == 1 else (layout.rows, layout.columns, layout.samples)
+    # Given a place of this size, the decoder refuses an image of another before it decodes it.
+    place = np.empty(shape, dtype=np.uint8 if layout.bits_stored <= 8 else np.uint16)
+    return Picture(jpegxl_decode(data, numthreads=1, out=place), "gray" if layout.samples == 1 else "rgb")
+
+
+DECODERS: dict[str, Decoder] = {
+    "native": native,
+    "deflated": deflated,
+    "rle": rle,
+    "jpeg": jpeg,
+    "jpeg lossless": jpeg_lossless,
+    "jpeg-ls": jpeg_ls,
+    "jpeg 2000": jpeg_2000,
+    "jpeg xl": jpeg_xl,
+}
+
+
+def _stored(samples: np.ndarray, layout: Layout) -> np.ndarray:
+    """Samples without the bits above and below those that are stored. Source: DICOM PS3.5 8.1.1."""
+    if layout.bits_stored == layout.bits_allocated:
+        return samples
+    return samples >> (layout.high_bit + 1 - layout.bits_stored) & (2**layout.bits_stored - 1)
+
+
+def _shaped(samples: np.ndarray, layout: Layout) -> Picture:
+    """Flat samples of a frame that is not subsampled."""
+    if layout.samples == 1:
+        return Picture(_sized(samples, layout.rows, layout.columns), "gray")
+    if layout.planar:
+        return Picture(_sized(samples, layout.samples, layout.rows, layout.columns).transpose(1, 2, 0), layout.space)
+    return Picture(_sized(samples, layout.rows, layout.columns, layout.samples), layout.space)
+
+
+def _sized(samples: np.ndarray, *shape: int) -> np.ndarray:
+    n_samples = int(np.prod(shape))
+    if samples.size < n_samples:
+        raise ValueError("a frame has fewer samples than its size needs")
+    return samples.ravel()[:n_samples].reshape(shape)
+
+
+def _checked(head: Codestream, layout: Layout) -> Codestream:
+    if (head.height, head.width, head.n_components) != (layout.rows, layout.columns, layout.samples):
+        raise ValueError("the compressed image is of another size than the header says")
+    return head
