@@ -45,6 +45,10 @@ DEVICES: dict[str, Device] = {
                (46.0, 54.0), (1.0, 1.15), -27.0, 0.2, 0.15, "left", "Echotron 2"),
         Device("handheld", 9.0, (70.0, 85.0), (2.5, 3.5), (0.9, 1.2), (2.0, 2.5), (110.0, 200.0), (15.0, 30.0),
                (48.0, 58.0), (0.95, 1.15), -30.0, 0.7, 0.3, "bottom", "PocketView"),
+        Device("phased_premium", 4.0, (70.0, 95.0), (3.4, 4.0), (0.6, 0.9), (1.1, 1.5), (100.0, 240.0), (40.0, 70.0),
+               (56.0, 66.0), (1.0, 1.2), -37.0, 0.5, 0.0, "corners", "Cardiana X"),
+        Device("phased_cart", 5.0, (60.0, 85.0), (2.5, 3.5), (0.9, 1.4), (1.6, 2.2), (110.0, 220.0), (25.0, 50.0),
+               (48.0, 58.0), (1.0, 1.25), -31.0, 0.3, 0.1, "left", "Sonara Go"),
         Device("curved", 55.0, (58.0, 75.0), (4.0, 6.0), (0.4, 0.6), (0.45, 0.6), (80.0, 180.0), (20.0, 40.0),
                (56.0, 66.0), (0.9, 1.1), -36.0, 0.5, 0.2, "bottom", "Gravida C6"),
         Device("curved_old", 60.0, (60.0, 72.0), (3.0, 4.0), (0.7, 0.9), (0.7, 0.9), (90.0, 190.0), (15.0, 30.0),
@@ -55,6 +59,7 @@ DEVICES: dict[str, Device] = {
 }  # fmt: skip
 
 ECHO_SITES = ("phased_adult", "phased_adult", "phased_old", "handheld")  # a device per site; two sites may share one
+ARCHIVE_SITES = ("phased_adult", "phased_premium", "phased_old", "phased_cart", "handheld", "phased_adult")
 FETAL_SITES = ("curved", "curved", "curved_old")
 
 

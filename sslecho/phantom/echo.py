@@ -61,6 +61,7 @@ class EchoClip:
         frames: how many.
         size: the picture's side in pixels.
         jitter: spread of probe positions (0 = the template plane).
+        sites: a device (a name of `devices.DEVICES`) per site.
     """
 
     def __init__(
@@ -75,11 +76,12 @@ class EchoClip:
         frames: int = 24,
         size: int = 256,
         jitter: float = JITTER,
+        sites: tuple[str, ...] = ECHO_SITES,
     ):
         self.view, plane = view, VIEWS[view]
         keys = (patient, study, view)
         self.patient: Patient = draw_patient(factors, patient)
-        self.settings = study_settings(factors, patient, study, ECHO_SITES)
+        self.settings = study_settings(factors, patient, study, sites)
         device = self.settings.device
         self.position = draw_position(factors, keys, acquisition, jitter=jitter)
 

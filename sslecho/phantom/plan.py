@@ -9,7 +9,18 @@ from sslecho.phantom.factors import Factors
 from sslecho.phantom.fetal.still import PLANE_SHARES, draw_still
 from sslecho.phantom.heart.views import VIEWS
 
-KINDS = ("echo", "fetal")
+KINDS = ("echo", "fetal", "archive")
+# Of the objects of a study of `archive`: what a hospital's echo archive holds, to the nearest percent.
+MODE_SHARES = {
+    "b-mode": 0.45,
+    "colour": 0.28,
+    "spectral": 0.18,
+    "m-mode": 0.02,
+    "contrast": 0.02,
+    "dual": 0.02,
+    "quad": 0.01,
+    "other": 0.02,
+}
 
 
 @dataclass(frozen=True)
@@ -21,6 +32,7 @@ class Plan:
         acquisition: repeat of the view on that occasion.
         clip: its name, unique in the archive; neither it nor the folder says what is seen.
         folder: "p0003/s1".
+        mode: of "archive", a name of MODE_SHARES; "" else.
     """
 
     kind: str
@@ -31,11 +43,12 @@ class Plan:
     acquisition: int
     clip: str
     folder: str
+    mode: str = ""
 
 
 def class_shares(kind: str) -> dict[str, float]:
     """Class -> share of an archive."""
-    return {name: view.share for name, view in VIEWS.items()} if kind == "echo" else dict(PLANE_SHARES)
+    return dict(PLANE_SHARES) if kind == "fetal" else {name: view.share for name, view in VIEWS.items()}
 
 
 def draw_plans(
@@ -46,27 +59,29 @@ def draw_plans(
     `views_per_patient` times a view is looked for, and each time recorded once to `clips_per_view` times. Adult
     views are drawn by the square root of their shares and without replacement, so that rare ones exist in a small
     archive but classes stay unequal; fetal planes by their shares, again and again, because the fetus moves. One
-    patient in four has two studies.
+    patient in four has two studies. In "archive" every occasion has a mode of its own, by MODE_SHARES.
     """
     shares = class_shares(kind)
     names = list(shares)
-    weights = np.array(list(shares.values())) ** (0.5 if kind == "echo" else 1.0)
+    weights = np.array(list(shares.values())) ** (1.0 if kind == "fetal" else 0.5)
     weights /= weights.sum()
     plans = []
     for patient in range(patients):
         rng = factors.stream("study", patient, "plan")
+        modes = factors.stream("study", patient, "modes")
         studies = 1 + int(rng.uniform() < 0.25)
         count = 0
         order: list[int] = []
         for occasion in range(views_per_patient):
             if not order:
-                order = rng.choice(len(names), size=len(names), replace=kind != "echo", p=weights).tolist()
+                order = rng.choice(len(names), size=len(names), replace=kind == "fetal", p=weights).tolist()
             view = names[order.pop(0)]
             study = int(rng.integers(studies))
+            mode = str(modes.choice(list(MODE_SHARES), p=list(MODE_SHARES.values()))) if kind == "archive" else ""
             for acquisition in range(int(rng.integers(1, clips_per_view + 1))):
                 clip = f"p{patient:04d}-{count:03d}"
                 folder = f"p{patient:04d}/s{study + 1}"
-                plans.append(Plan(kind, patient, study, view, occasion, acquisition, clip, folder))
+                plans.append(Plan(kind, patient, study, view, occasion, acquisition, clip, folder, mode))
                 count += 1
     return plans
 
