@@ -1,0 +1,1 @@
+"""Archives of files: zip and tar, opened one member at a time, and none of their names on the disk."""
