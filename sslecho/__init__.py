@@ -16,6 +16,7 @@ _HOMES = {
     "Encoder": "sslecho.models.encoder",
     "Predictions": "sslecho.tasks.predictions",
     "Store": "sslecho.data.store",
+    "check": "sslecho.api.check",
     "cluster": "sslecho.api.cluster",
     "demo": "sslecho.api.demo",
     "doctor": "sslecho.api.doctor",

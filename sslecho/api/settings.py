@@ -142,3 +142,20 @@ class DemoSettings(Machine):
     epochs: int = option(18, "Epochs of pretraining.", minimum=1)
     device: str = option("auto", "Where to train and embed.", choices=("auto", "cpu", "cuda"), decides=False)
     seed: int = option(0, "Decides every random number.", minimum=0)
+
+
+@dataclass(frozen=True)
+class CheckSettings(Machine):
+    """A store to what is wrong with it."""
+
+    embeddings: str | None = option(
+        None, "Embeddings of the store: they lead to further near-duplicates.", is_path=True
+    )
+    examples: int = option(6, "Places that each finding shows on the page; the JSON has all.", minimum=1, maximum=100)
+    fail_on: str = option(
+        "never",
+        "End with exit code 1 where there is a finding as bad as this, or worse.",
+        choices=("never", "warning", "error"),
+        decides=False,
+    )
+    seed: int = option(0, "Decides which bits the search for near-duplicates draws.", minimum=0)

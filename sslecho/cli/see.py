@@ -1,12 +1,13 @@
-"""Commands to look with: demo, doctor, visualize, report."""
+"""Commands to look with: demo, doctor, check, visualize, report."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sslecho.api.settings import DemoSettings, VisualizeSettings
+from sslecho.api.settings import CheckSettings, DemoSettings, VisualizeSettings
 from sslecho.cli.command import Call, Out, Said, add_command, result_of
+from sslecho.cli.data import StoreArgument
 from sslecho.cli.learn import EmbeddingsArgument
 
 
@@ -32,6 +33,22 @@ def add_to(app: typer.Typer) -> None:
 
         result = doctor()
         return Said(result, result["lines"])
+
+    @add_command(app, CheckSettings, overwrite=False)
+    def check(
+        call: Call,
+        store: StoreArgument,
+        out: Annotated[
+            Path | None, typer.Option("--out", "-o", help="A page to write, with pictures.", show_default=False)
+        ] = None,
+    ) -> Said:
+        """Look for damage, leaks, copies, contradictory labels, and clips that show nothing."""
+        from sslecho.api.check import check_with_summary, refuse, said
+
+        result = check_with_summary(store, out, **call.options)
+        refuse(result, call.options["fail_on"])
+        closing = f"next: sslecho check {store} -o check.html" if out is None else f"wrote {out}; open it in a browser"
+        return Said(result, said(store, result), closing)
 
     @add_command(app, VisualizeSettings, overwrite=False)
     def visualize(call: Call, embeddings: EmbeddingsArgument, out: Out) -> Said:

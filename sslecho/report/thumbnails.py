@@ -1,0 +1,17 @@
+"""A stored frame as a small picture inside a page."""
+
+import base64
+import io
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+
+def jpeg_address(frame: UInt8[np.ndarray, "h w"], *, side: int, quality: int = 82) -> str:
+    """A frame, no larger than `side` pixels, as a JPEG in a data address."""
+    picture = Image.fromarray(frame)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, format="JPEG", quality=quality)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
