@@ -166,6 +166,14 @@ def test_names_are_plain_and_unique(tmp_path: Path, scratch: Path):
     assert plain_name("caf\udce9.dcm")[0] == "caf\ufffd.dcm"
 
 
+def test_a_zip_member_without_a_name_is_refused(tmp_path: Path, scratch: Path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(""), b"1")
+        archive.writestr("good.dcm", b"good")
+    assert content(path, scratch) == {"nameless": "it has no name in the archive", "good.dcm": b"good"}
+
+
 def test_hidden_members_are_left_out_as_hidden_files_are(tmp_path: Path, scratch: Path):
     files = {"a.dcm": b"1", ".DS_Store": b"2", "__MACOSX/._a.dcm": b"3", "b/.hidden/c": b"4"}
     assert list(content(zip_of(tmp_path / "a.zip", files), scratch)) == ["a.dcm"]
@@ -317,7 +325,7 @@ def test_a_cut_zip_is_told(tmp_path: Path, scratch: Path):
 
 @pytest.mark.parametrize("kind", ["tar", "tar.gz", "tar.bz2", "tar.xz"])
 def test_of_a_cut_tar_what_came_before_arrives(tmp_path: Path, scratch: Path, kind: str):
-    files = {f"{number}.dcm": noise(100_000, number) for number in range(6)}
+    files = {f"{number}.dcm": noise(400_000, number) for number in range(6)}
     path = archive_of(tmp_path / "a", files, kind)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.75)])
     found = content(path, scratch)

@@ -35,7 +35,7 @@ def zip_members(path: Path, limits: Limits) -> Iterator[Member]:
             entries, end = archive.infolist(), archive.start_dir
     except Exception as error:  # zipfile raises half a dozen kinds on a damaged directory
         raise Unreadable(f"the zip archive's directory is damaged ({type(error).__name__})") from None
-    files = [entry for entry in entries if not entry.is_dir()]
+    files = [entry for entry in entries if not entry.filename.endswith("/")]  # `is_dir` fails on an empty name
     total = sum(entry.file_size for entry in files)
     if len(entries) > limits.members:
         raise Unreadable(f"the archive holds {len(entries)} files, more than the limit of {limits.members}")
