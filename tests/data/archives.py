@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pydicom
 from PIL import Image
+from pydicom._uid_dict import UID_dictionary
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
@@ -73,6 +74,9 @@ def dicom(frames: np.ndarray, *, patient: str | None = "P-1", **elements) -> Dat
 
 
 def save_dicom(path: Path, data: Dataset) -> Path:
+    # pydicom refuses to write transfer syntaxes that are newer than itself.
+    uid = str(data.file_meta.TransferSyntaxUID)
+    UID_dictionary.setdefault(uid, (uid, "Transfer Syntax", "", "", ""))
     path.parent.mkdir(parents=True, exist_ok=True)
     pydicom.dcmwrite(path, data, enforce_file_format=True)
     return path
@@ -86,3 +90,71 @@ def contents(path: Path) -> dict[str, bytes]:
         del manifest["provenance"]
         found["manifest.json"] = json.dumps(manifest).encode()
     return found
+
+
+def fragmented(
+    data: Dataset, syntax: str, frames: list[bytes], *, table: str = "basic", fragments: int = 1, shift: int = 0
+) -> Dataset:
+    """A DICOM whose pixels are these compressed frames.
+
+    Args:
+        table: "basic" or "extended" offset table, or "none".
+        fragments: so many for each frame.
+        shift: added to all offsets but the first: a table that is wrong.
+    """
+    items, offsets, lengths, position = [], [], [], 0
+    for frame in frames:
+        frame += b"\0" * (len(frame) % 2)
+        step = -(-len(frame) // fragments // 2) * 2
+        offsets.append(position + (shift if offsets else 0))
+        lengths.append(len(frame))
+        for start in range(0, len(frame), step):
+            part = frame[start : start + step]
+            items.append(b"\xfe\xff\x00\xe0" + len(part).to_bytes(4, "little") + part)
+            position += len(items[-1])
+    basic = np.array(offsets if table == "basic" else [], dtype="<u4").tobytes()
+    if table == "extended":
+        data.ExtendedOffsetTable = np.array(offsets, dtype="<u8").tobytes()
+        data.ExtendedOffsetTableLengths = np.array(lengths, dtype="<u8").tobytes()
+    head = b"\xfe\xff\x00\xe0" + len(basic).to_bytes(4, "little") + basic
+    data.PixelData = head + b"".join(items) + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    data["PixelData"].VR = "OB"
+    data["PixelData"].is_undefined_length = True
+    data.file_meta.TransferSyntaxUID = syntax
+    return data
+
+
+def packbits(frame: np.ndarray) -> bytes:
+    """DICOM's RLE of one frame, [H, W] or [H, W, 3], of 8 or 16 bits; literal runs and repeats."""
+    planes = frame[..., None] if frame.ndim == 2 else frame
+    words = planes.astype(planes.dtype.newbyteorder(">"))
+    segments = []
+    for sample in range(planes.shape[2]):
+        samples = np.ascontiguousarray(words[..., sample]).view(np.uint8).reshape(-1, words.itemsize)
+        for byte in range(words.itemsize):
+            packed = bytearray()
+            for row in samples[:, byte].reshape(planes.shape[:2]):
+                packed += _packed_row(row.tolist())
+            segments.append(bytes(packed) + b"\0" * (len(packed) % 2))
+    offsets = 64 + np.cumsum([0, *(len(segment) for segment in segments[:-1])])
+    head = np.zeros(16, dtype="<u4")
+    head[0], head[1 : 1 + len(segments)] = len(segments), offsets
+    return head.tobytes() + b"".join(segments)
+
+
+def _packed_row(row: list[int]) -> bytes:
+    packed, literal, position = bytearray(), bytearray(), 0
+    while position < len(row):
+        run = 1
+        while position + run < len(row) and run < 128 and row[position + run] == row[position]:
+            run += 1
+        if literal and (run > 2 or len(literal) == 128):
+            packed += bytes([len(literal) - 1]) + literal
+            literal.clear()
+        if run > 2:
+            packed += bytes([257 - run, row[position]])
+            position += run
+        else:
+            literal.append(row[position])
+            position += 1
+    return bytes(packed + (bytes([len(literal) - 1]) + literal if literal else b""))

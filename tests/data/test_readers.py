@@ -5,10 +5,16 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from data.archives import dicom, pattern, save_dicom, write_png, write_video
+from data.archives import dicom, fragmented, pattern, save_dicom, write_png, write_video
 from PIL import Image
 from pydicom.dataset import Dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGLSLossless
+from pydicom.uid import (
+    MPEG4HP41,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    JPEGLSLossless,
+)
 
 from sslecho.data.readers.recording import Unreadable
 from sslecho.data.readers.sniff import READERS, open_recording, reader_of
@@ -239,17 +245,18 @@ def test_dicom_named_like_a_picture_is_dicom(tmp_path: Path):
 def unreadable_dicoms() -> dict[str, tuple[Dataset, str]]:
     report = dicom(pattern())
     del report.Rows
-    codec = dicom(pattern())
-    codec.PixelData = b"\xfe\xff\x00\xe0\x00\x00\x00\x00\xfe\xff\xdd\xe0\x00\x00\x00\x00"
-    codec["PixelData"].is_undefined_length = True
-    codec.file_meta.TransferSyntaxUID = JPEGLSLossless
+    codec = fragmented(dicom(pattern()), MPEG4HP41, [b"film"])
+    bare = fragmented(dicom(pattern()), JPEGLSLossless, [b"no picture"])
+    bare.PixelData = b"\xfe\xff\x00\xe0\x00\x00\x00\x00\xfe\xff\xdd\xe0\x00\x00\x00\x00"
+    bare["PixelData"].is_undefined_length = True
     return {
         "report": (report, "without a picture"),
         "another modality": (dicom(pattern(), Modality="MR"), "its modality is MR, not ultrasound"),
         "a strange modality": (dicom(pattern(), Modality="DOE JANE"), "its modality is of another kind"),
-        "a codec": (codec, "JPEG-LS Lossless Image Compression, needs a decoder that is not installed"),
+        "a codec": (codec, "its codec is MPEG-4 AVC/H.264 High Profile, which sslecho does not decode"),
+        "no fragment": (bare, "can't be decoded at frame 0"),
         "huge": (dicom(pattern(), Rows=60000, Columns=60000), "more than the limit"),
-        "cut short": (dicom(np.stack([pattern()] * 2), NumberOfFrames=9), r"can't be decoded at frame"),
+        "cut short": (dicom(np.stack([pattern()] * 2), NumberOfFrames=9), r"cut short: it claims 9 frames but holds 2"),
         "odd photometric": (dicom(pattern(), PhotometricInterpretation="ARGB"), "photometric interpretation"),
     }
 
