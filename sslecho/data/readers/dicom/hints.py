@@ -35,15 +35,45 @@ VOCABULARY = frozenset(
 )
 WORD = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)?", re.ASCII)
 
-# A coded view passes only where scheme and value look like those of a known coding scheme.
-SCHEMES = {
-    "SCT": re.compile(r"\d{6,9}"),
-    "SNM3": re.compile(r"[A-Z]-[0-9A-F]{4,5}"),
-    "SRT": re.compile(r"[A-Z]-[0-9A-F]{4,5}"),
-    "99SDM": re.compile(r"[A-Z]-[0-9A-F]{4,5}"),
-    "LN": re.compile(r"\d{3,5}-\d"),
-    "DCM": re.compile(r"\d{6}"),
+# Any number may be an id or a date, so a coded view passes only if it is one of these.
+# Source: DICOM PS3.16 CID 12226, Echocardiography Image View: SNOMED CT, and the older SNOMED RT for the same.
+VIEWS = {
+    "399214001": "G-A19C",  # apical four chamber
+    "399232001": "G-A19B",  # apical two chamber
+    "399339008": "G-0395",  # apical long axis
+    "399139001": "G-0396",  # parasternal long axis
+    "443083000": "G-0578",  # parasternal long axis of the RV outflow tract
+    "443082005": "G-0577",  # parasternal long axis of the RV inflow tract
+    "399306005": "G-0397",  # parasternal short axis
+    "399239005": "G-0398",  # ... at the aortic valve
+    "399371001": "G-0399",  # ... at the mitral chords
+    "399036006": "G-039A",  # ... at the mitral valve
+    "399271003": "G-039B",  # ... at the papillary muscles
+    "398998003": "G-039C",  # right ventricular inflow tract
+    "399195005": "G-039D",  # right ventricular outflow tract
+    "399310008": "G-039E",  # subcostal long axis
+    "399200001": "G-039F",  # subcostal short axis
+    "443160001": "G-0579",  # ... at the papillary muscles
+    "443499004": "G-057B",  # ... at the mitral valve
+    "443500008": "G-057C",  # ... at the venous inflow
+    "443609003": "G-057E",  # ... at the aortic valve
+    "443640005": "R-40B0A",  # subcostal oblique coronal
+    "443100003": "R-40AFF",  # subcostal, of the outlets directed anteriorly
+    "399106004": "G-03A0",  # suprasternal long axis
+    "443562002": "G-057D",  # ... of the aortic arch
+    "399145009": "G-03A1",  # suprasternal short axis
+    "443163004": "R-40B01",  # suprasternal sagittal
+    "443162009": "R-40B00",  # suprasternal coronal
+    "443698002": "R-40B0E",  # transesophageal short axis
 }
+_NEWER = {older: newer for newer, older in VIEWS.items()}
+CODES = {
+    "SCT": {newer: newer for newer in VIEWS},
+    "SRT": _NEWER,
+    "SNM3": _NEWER,
+    "99SDM": _NEWER,
+}
+DICOM_CODES = frozenset({"130681", "130682"})  # apical four chamber, RV focused and RV modified
 
 
 def hints(header: Dataset) -> dict[str, str]:
@@ -72,6 +102,8 @@ def _view_code(header: Dataset) -> str | None:
     sequence = value(header, "ViewCodeSequence")
     if sequence is None or not len(sequence):
         return None
-    scheme, code = text(sequence[0], "CodingSchemeDesignator"), text(sequence[0], "CodeValue")
-    pattern = SCHEMES.get(scheme or "")
-    return f"{scheme}:{code}" if pattern and code and pattern.fullmatch(code) else None
+    scheme, code = text(sequence[0], "CodingSchemeDesignator") or "", text(sequence[0], "CodeValue") or ""
+    if scheme == "DCM" and code in DICOM_CODES:
+        return f"DCM:{code}"
+    known = CODES.get(scheme, {}).get(code)
+    return f"SCT:{known}" if known else None

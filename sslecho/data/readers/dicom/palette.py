@@ -93,7 +93,7 @@ def _expand_from(
         if opcode == DISCRETE:
             if position + 2 + length > len(words):
                 raise IndexError("a discrete segment is longer than the table")
-            entries += words[position + 2 : position + 2 + length]
+            entries += map(float, words[position + 2 : position + 2 + length])
             position += 2 + length
         elif opcode == LINEAR:
             end, start = words[position + 2], entries[-1]
