@@ -1,5 +1,6 @@
 """`split`: Store -> the same store with train, val and test."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from sslecho.config import build, identity
 from sslecho.data import splits as layer
 from sslecho.data.store import Store
 from sslecho.errors import InputError
+from sslecho.rundir import warn
 
 
 def split(store: Store | Path | str, *, overwrite: bool = False, **options: Any) -> Store:
@@ -16,14 +18,14 @@ def split(store: Store | Path | str, *, overwrite: bool = False, **options: Any)
 
     Args:
         overwrite: replace a split that stands there, made with other settings or given by labels.
-        options: the fields of `SplitSettings` (`test=0.2`, `val=0.1`, `by="patient"`, `seed=0`, …).
+        options: the fields of `SplitSettings` (`test=0.2`, `val=0.1`, `by="patient"`, `hold_out=None`, `seed=0`, …).
 
     Returns:
         The store with its new tables; the frames are untouched.
 
     Raises:
-        InputError: another split stands there, patients are unknown and `by="clip"` was not said, there are too
-            few, or shares are wrong.
+        InputError: another split stands there, patients are unknown and `by="clip"` was not said, sites or periods
+            are, there are too few, or shares are wrong.
     """
     return split_with_summary(store, overwrite=overwrite, **options)[0]
 
@@ -37,6 +39,9 @@ def split_with_summary(
     already = _stands(store, identity(settings), overwrite=overwrite)
     divided = store if already else _divide(store, settings)
     counts = layer.count_splits(divided)
+    facts = divided.manifest.get("split_facts", {})
+    for warning in _warnings(facts):
+        warn(warning)
     return divided, {
         "out": str(divided.path),
         "splits": {name: dict(figures) for name, figures in counts.items()},
@@ -45,6 +50,7 @@ def split_with_summary(
         "split": "+".join(counts),
         "unit": groups(divided.unit),
         "already": already,
+        **facts,
     }
 
 
@@ -57,6 +63,8 @@ def _stands(store: Store, wanted: dict[str, Any], *, overwrite: bool) -> bool:
     if overwrite or all(word is None for word in store.column("split")):
         return False
     found = store.manifest.get("split")
+    if found is not None:
+        found = {"hold_out": None} | found  # a store that was divided before there was such a choice
     if found == wanted:
         return True
     cure = "say --overwrite to replace it, and pretrain anew: who was kept for testing changes"
@@ -67,12 +75,29 @@ def _stands(store: Store, wanted: dict[str, Any], *, overwrite: bool) -> bool:
 
 
 def _divide(store: Store, settings: SplitSettings) -> Store:
-    divided = layer.split(
+    division = layer.divide(
         store,
         test=settings.test,
         val=settings.val,
         by="unit" if settings.by == "sweep" else settings.by,
+        hold_out=settings.hold_out,
         seed=settings.seed,
         stratify=settings.stratify,
     )
-    return divided.with_tables(notes={"split": identity(settings)})
+    notes = {"split": identity(settings), "split_facts": division.facts}
+    return layer.with_split(store, division.names, notes=notes)
+
+
+def _warnings(facts: Mapping[str, Any]) -> list[str]:
+    said = []
+    if facts.get("patients_at_two_sites"):
+        said.append(
+            f"{facts['patients_at_two_sites']} patients were seen at the held-out site and at another one; "
+            "all of their clips are in test"
+        )
+    if facts.get("late_clips_in_train"):
+        said.append(
+            f"{facts['late_clips_in_train']} clips in train are as late as the test split: their patients came again, "
+            "and patients are never divided"
+        )
+    return said

@@ -95,8 +95,10 @@ def _refuse_directory(path: Path, limits: Limits) -> None:
                 count, n_bytes = struct.unpack_from("<QQ", record, 32)
     if disk not in (0, 0xFFFF):
         raise Unreadable("the zip archive is one of several volumes; join them")
-    if count > limits.members or n_bytes > limits.directory_bytes:
+    if count > limits.members:
         raise Unreadable(f"the archive holds {count} files, more than the limit of {limits.members}")
+    if n_bytes > limits.directory_bytes:
+        raise Unreadable(f"its directory has {n_bytes} bytes, more than the limit of {limits.directory_bytes}")
 
 
 def _refused(entry: zipfile.ZipInfo) -> str | None:
