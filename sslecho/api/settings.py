@@ -58,7 +58,12 @@ class SplitSettings:
 
     test: float = option(0.2, "Share of clips in the test split.", minimum=0.0, maximum=0.9)
     val: float = option(0.1, "Share of clips in the validation split.", minimum=0.0, maximum=0.9)
-    by: str = option("patient", "What is never divided.", choices=("patient", "sweep", "clip"))
+    by: str = option(
+        "patient",
+        "What is never divided; or what test is made of, patients undivided: one site, or the latest time.",
+        choices=("patient", "sweep", "clip", "site", "time"),
+    )
+    hold_out: str | None = option(None, "The site for --by site; by default one whose share is nearest --test.")
     stratify: bool = option(True, "Balance the labels over the splits.")
     seed: int = option(0, "Decides who goes where.", minimum=0)
 
