@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from sslecho.data.containers.archive import peek
+from sslecho.data.containers.member import Member
 from sslecho.data.labels import LabelTable
 from sslecho.data.readers.recording import Unreadable
 from sslecho.data.readers.sniff import reader_of
@@ -54,8 +56,23 @@ class PatientFrom:
         return cls(kind, argument)
 
     @classmethod
-    def choose(cls, said: str | None, *, unit: str, labels: LabelTable | None, files: Sequence[Path]) -> "PatientFrom":
+    def choose(
+        cls,
+        said: str | None,
+        *,
+        unit: str,
+        labels: LabelTable | None,
+        files: Sequence[Path],
+        members: Sequence[Member] = (),
+    ) -> "PatientFrom":
         """What the user said; else the labels' `patient` column; else PatientID where all files are DICOM.
+
+        Args:
+            said: as `parse` takes it; None where nothing was said.
+            unit: what is independent.
+            labels: the labels' table, where there is one.
+            files: all files that lie on the disk as they are.
+            members: all files that lie in archives.
 
         Raises:
             InputError: none of these, and the patient is the unit; or a column is asked for that isn't there.
@@ -63,7 +80,7 @@ class PatientFrom:
         chosen = cls.parse(said) if said is not None else None
         if chosen is None and labels is not None and "patient" in labels.columns:
             chosen = cls("column", "patient")
-        if chosen is None and unit == "patient" and _all_dicom(files):
+        if chosen is None and unit == "patient" and _all_dicom(files, members):
             chosen = cls("dicom")
         if chosen is None and unit != "patient":
             chosen = cls("unknown")
@@ -100,7 +117,7 @@ class PatientFrom:
         }[self.kind]
 
 
-def _all_dicom(files: Sequence[Path]) -> bool:
+def _all_dicom(files: Sequence[Path], members: Sequence[Member]) -> bool:
     """Whether each file that can be used at all is DICOM, and at least one is."""
     found = False
     for file in files:
@@ -110,4 +127,9 @@ def _all_dicom(files: Sequence[Path]) -> bool:
         except Unreadable:
             continue
         found = True
+    for member in members:
+        if member.refused is None:
+            if peek(member, 132)[128:] != b"DICM":
+                return False
+            found = True
     return found

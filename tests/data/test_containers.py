@@ -16,7 +16,9 @@ import pytest
 
 from sslecho.data.containers.archive import borrowed, fetch, kind_of, members, peek
 from sslecho.data.containers.member import Limits, plain_name
+from sslecho.data.patients import PatientFrom
 from sslecho.data.readers.recording import Unreadable
+from sslecho.errors import InputError
 
 CANARY = "DOE_JANE_19500101"
 KINDS = ("zip", "tar", "tar.gz", "tar.bz2", "tar.xz")
@@ -413,3 +415,12 @@ def test_ten_thousand_members_are_planned_and_the_last_is_fetched(tmp_path: Path
         assert [member.name for member in found] == names
         with borrowed(found[-1], scratch) as copy:
             assert copy.read_bytes() == names[-1].encode()
+
+
+def test_patients_come_from_dicom_where_all_members_are(tmp_path: Path, scratch: Path):
+    files = {name: bytes(128) + b"DICM" + noise(50) for name in ("a", "b.dcm")}
+    found = members(zip_of(tmp_path / "a.zip", files), scratch)
+    assert PatientFrom.choose(None, unit="patient", labels=None, files=[], members=found).kind == "dicom"
+    mixed = members(zip_of(tmp_path / "b.zip", files | {"c.png": b"\x89PNG" + bytes(200)}), scratch)
+    with pytest.raises(InputError, match="--patient-from is missing"):
+        PatientFrom.choose(None, unit="patient", labels=None, files=[], members=mixed)

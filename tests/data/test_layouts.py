@@ -10,6 +10,7 @@ from sslecho.data.layouts.choose import choose_layout, choose_layouts, layout_ch
 from sslecho.data.layouts.layout import LAYOUTS, Layout, LayoutReader, Wanted
 from sslecho.data.patients import PatientFrom
 from sslecho.data.plan import Plan, PlannedClip, find_files, plan_clips
+from sslecho.data.readers.sniff import open_recording
 from sslecho.errors import InputError, SettingsError
 
 
@@ -65,7 +66,8 @@ def test_every_clip_of_a_stand_in_is_used(tmp_path: Path, name: str):
     assert layout.why
     assert [clip.name for clip in plan.clips if clip.problem] == []
     assert not [text for text in plan.warnings if "match no file" in text]
-    assert {file.path.suffix for clip in plan.clips for file in clip.files} <= {".png", ".jpg", ".avi", ".gz", ".dcm"}
+    frames = {open_recording(file.path).n_frames for clip in plan.clips for file in clip.files}
+    assert frames == {"camus": {3}, "echonet": {2}, "mimic_echo": {2}}.get(name, {1})
 
 
 @pytest.mark.parametrize("name", sorted(set(STAND_INS) - {"csv", "folder"}))
