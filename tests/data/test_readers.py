@@ -297,5 +297,5 @@ def test_a_picture_cut_short_and_a_bomb(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_the_readers_have_names():
-    assert list(READERS) == ["dicom_file", "image_file", "video_file"]
+    assert list(READERS) == ["dicom_file", "image_file", "metaimage_file", "nifti_file", "video_file"]
     assert all(callable(READERS[name]) for name in READERS)

@@ -40,9 +40,10 @@ def extremes(frames: Iterable[Num[np.ndarray, "..."]]) -> Extremes:
     """
     low, high = np.inf, -np.inf
     for frame in frames:
-        low, high = min(low, float(frame.min())), max(high, float(frame.max()))
-        if not np.isfinite(low + high):
+        lowest, highest = float(frame.min()), float(frame.max())
+        if not np.isfinite(highest - lowest):
             raise Unreadable("its pixels hold numbers that are none (NaN or infinity)")
+        low, high = min(low, lowest), max(high, highest)
     return Extremes(low, high)
 
 

@@ -60,6 +60,7 @@ class ImageRecording:
             # A PNG may hold a picture for programs that don't know animations; it is none of the frames.
             self._first = int(bool(getattr(image, "default_image", False)))
             self.n_frames = int(getattr(image, "n_frames", 1)) - self._first if self._has_pages else 1
+            self._is_deep_color = _is_deep_color(image)
             self.is_color = _is_color(image) or (self.n_frames > 1 and image.mode == "P")
             delays = delays_s(path) if image.format in ANIMATED and self.n_frames > 1 else None
         if delays is not None and len(delays) != self.n_frames:
@@ -98,7 +99,10 @@ class ImageRecording:
                 raise Unreadable("its pixels are 32-bit numbers, whose range is unknown; save it with 8 or 16 bits")
             if image.mode not in ("L", "1", "RGB"):
                 image = image.convert("RGB")  # Pillow has no direct way from CMYK, Lab and the like to gray
-            return np.asarray(image.convert("L"))
+            gray = np.asarray(image.convert("L"))
+            if self._is_deep_color and gray.max() < DARKEST:
+                raise Unreadable("its 16-bit colors use only the darkest sixteenth of their range; save it with 8 bits")
+            return gray
 
     def _depth(self) -> Range:
         """What is white among 16-bit numbers, the same for all pages; see `depth`."""
@@ -108,15 +112,21 @@ class ImageRecording:
                 self._range = range_of(found, is_float=False, bits=_said_bits(image, self._path))
         return self._range
 
-    def _opened(self) -> Image.Image:
-        with quiet():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            try:
-                return Image.open(self._path, formats=FORMATS)
-            except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-                raise Unreadable("it claims more pixels than a picture may have (a decompression bomb?)") from error
-            except PILLOW_ERRORS as error:
-                raise Unreadable("it is no picture that can be opened, or its header is damaged") from error
+    @contextmanager
+    def _opened(self) -> Iterator[Image.Image]:
+        # By an opened file, not by its name: with that Pillow maps uncompressed TIFF into memory, and scrambles
+        # pages that lie on their side (tag Orientation 5 to 8).
+        with self._path.open("rb") as file:
+            with quiet():
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+                try:
+                    image = Image.open(file, formats=FORMATS)
+                except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+                    raise Unreadable("it claims more pixels than a picture may have (a decompression bomb?)") from error
+                except PILLOW_ERRORS as error:
+                    raise Unreadable("it is no picture that can be opened, or its header is damaged") from error
+            with image:
+                yield image
 
 
 @contextmanager
@@ -125,7 +135,7 @@ def _own_words(said: str) -> Iterator[None]:
         try:
             yield
         except PILLOW_ERRORS as error:
-            raise Unreadable(f"{said} ({type(error).__name__})") from error
+            raise Unreadable(f"{said}: it is damaged or cut short") from error
 
 
 def _on_black(image: Image.Image) -> Image.Image:
@@ -152,6 +162,17 @@ def _is_color(image: Image.Image) -> bool:
         colors = np.asarray(image.getpalette("RGB") or [0, 0, 0]).reshape(-1, 3)
         return bool((colors != colors[:, :1]).any())
     return image.mode not in GRAY_MODES and not image.mode.startswith(("I", "F"))
+
+
+def _is_deep_color(image: Image.Image) -> bool:
+    """16 bits a channel: with color only a tile's raw mode, such as "RGB;16B", tells."""
+    raw_modes = [
+        word
+        for tile in getattr(image, "tile", ())
+        for word in (tile.args if isinstance(tile.args, tuple) else (tile.args,))
+        if isinstance(word, str)
+    ]
+    return image.mode in ("RGB", "RGBA") and any("16" in word for word in raw_modes)
 
 
 def _said_bits(image: Image.Image, path: Path) -> int | None:

@@ -39,6 +39,8 @@ SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x1aE\xdf\xa3", "video_file"),  # Matroska, WebM
     (0, b"\0\0\x01\xba", "video_file"),  # MPEG program stream
     (0, b"\0\0\x01\xb3", "video_file"),  # MPEG video without a container
+    (0, b"\0\0\0\x01\x67", "video_file"),  # H.264 without a container
+    (0, b"\0\0\0\x01\x09", "video_file"),
     (0, b"0&\xb2u\x8ef\xcf\x11", "video_file"),  # ASF, WMV
     (0, b"FLV\x01", "video_file"),
     (0, b"OggS", "video_file"),

@@ -1,5 +1,6 @@
 """Videos through PyAV: luma in full range, upright, with square pixels; times from the stream's own clock."""
 
+from bisect import bisect
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -22,6 +23,13 @@ CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,asf,flv,ogg,mxf,nut,dv,wtv,gif,ivf,obu,"
     "h264,hevc,m4v,mjpeg,vc1,h261,h263,yuv4mpegpipe"
 )
+# Of what starts like this FFmpeg is so unsure that a wrong extension would win.
+UNSURE = {
+    b"\0\0\x01\xba": "mpeg",
+    b"\0\0\x01\xb3": "mpegvideo",
+    b"\0\0\0\x01\x67": "h264",
+    b"\0\0\0\x01\x09": "h264",
+}
 # Streams without a container have no clock: their frames' times would be FFmpeg's guess of 25 a second.
 CLOCKLESS = frozenset({"h264", "hevc", "m4v", "mjpeg", "vc1", "h261", "h263", "mpegvideo", "obu"})
 GRAY = ("gray", "mono", "ya8", "ya16")
@@ -40,11 +48,15 @@ class VideoRecording:
 
     def __init__(self, path: Path):
         self._path = path
+        with path.open("rb") as file:
+            start = file.read(5)
+        self._format = next((name for said, name in UNSURE.items() if start.startswith(said)), None)
         with self._opened() as container:
             stream = _moving(container)
             refuse_huge(stream.codec_context.height, stream.codec_context.width)
             self.is_color = not str(stream.codec_context.pix_fmt).startswith(GRAY)
-            self.time_source = None if container.format.name in CLOCKLESS or not stream.time_base else "pts"
+            self.time_source = "pts" if _has_clock(container, stream) else None
+            self._refuse_short(stream)
             self._aspect = _aspect(stream)
             try:
                 # Counted, because what the container claims is often 0, and now and then wrong. Packets that an
@@ -96,11 +108,19 @@ class VideoRecording:
         if not n_decoded:
             raise Unreadable("none of its frames can be decoded")
 
+    def _refuse_short(self, stream: VideoStream) -> None:
+        """Where the container lists its frames: the file must reach to the end of the last one."""
+        listed = [entry.pos + entry.size for entry in stream.index_entries]
+        n_there = bisect(sorted(listed), self._path.stat().st_size)
+        if n_there < len(listed):
+            raise Unreadable(f"it is cut short: {n_there} of its {len(listed)} frames are there")
+
     def _opened(self) -> InputContainer:
         try:
             container = av.open(
                 str(self._path),
                 mode="r",
+                format=self._format,
                 metadata_errors="ignore",
                 options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
             )
@@ -182,6 +202,13 @@ def _moving(container: InputContainer) -> VideoStream:
     if not moving:
         raise Unreadable("it has a cover picture but no video stream" if streams else "it has no video stream")
     return moving[0]
+
+
+def _has_clock(container: InputContainer, stream: VideoStream) -> bool:
+    """AVI says when a frame is decoded, not when it is shown: with B-frames these differ."""
+    if container.format.name == "avi" and stream.codec_context.has_b_frames:
+        return False
+    return container.format.name not in CLOCKLESS and stream.time_base is not None
 
 
 def _aspect(stream: VideoStream) -> float:

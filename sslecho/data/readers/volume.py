@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from math import isfinite
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Num, UInt8
@@ -166,6 +166,7 @@ def _on_black(pixels: UInt8[np.ndarray, "h w channels"]) -> UInt8[np.ndarray, "h
     return (pixels[..., :3].astype(np.uint16) * pixels[..., 3:] // 255).astype(np.uint8)
 
 
+@runtime_checkable
 class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
