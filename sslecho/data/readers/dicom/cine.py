@@ -59,24 +59,27 @@ class Cine:
     """
 
     def __init__(self, path: Path):
+        # All of it: values are parsed when they are asked for, and warnings quote them.
+        with quiet():
+            self._read_header(path)
+
+    def _read_header(self, path: Path) -> None:
         opened = _opened(path)
         header = opened.header
         _refuse_other_kinds(opened)
         try:
-            with quiet():
-                layout = layout_of(opened)
-                self.n_frames = max(1, int(number(header, "NumberOfFrames") or 1))
-                self._pixels = Pixels(opened, layout, self.n_frames)
-                self._shades = Shades(header, layout)
+            layout = layout_of(opened)
+            self.n_frames = max(1, int(number(header, "NumberOfFrames") or 1))
+            self._pixels = Pixels(opened, layout, self.n_frames)
+            self._shades = Shades(header, layout)
         except DICOM_ERRORS as error:
             raise Unreadable(f"its pixel description is damaged ({type(error).__name__})") from error
         size = {"height": layout.rows, "width": layout.columns}
-        with quiet():
-            self._clock, self.time_source = frame_clock(header, self.n_frames)
-            self.regions = regions(header, **size)
-            self.modes = modes(header, self.regions, **size)
-            self.hints = hints(header)
-            self.origin = _origin(header)
+        self._clock, self.time_source = frame_clock(header, self.n_frames)
+        self.regions = regions(header, **size)
+        self.modes = modes(header, self.regions, **size)
+        self.hints = hints(header)
+        self.origin = _origin(header)
         self.spacing_mm = spacing_mm(header)
         self.is_color = self._shades.is_color
 
@@ -112,11 +115,10 @@ def _undecodable(index: int, error: Exception) -> Unreadable:
 
 
 def _opened(path: Path) -> Opened:
-    with quiet():
-        try:
-            opened = open_header(path)
-        except DICOM_ERRORS as error:
-            raise Unreadable(f"it is no DICOM file, or its header is damaged ({type(error).__name__})") from error
+    try:
+        opened = open_header(path)
+    except DICOM_ERRORS as error:
+        raise Unreadable(f"it is no DICOM file, or its header is damaged ({type(error).__name__})") from error
     if text(opened.meta, "MediaStorageSOPClassUID") == DIRECTORY or "FileSetConsistencyFlag" in opened.header:
         raise Unreadable("it is a DICOM directory; the files that it lists are read by themselves")
     if "Rows" not in opened.header and "SOPClassUID" not in opened.header:
