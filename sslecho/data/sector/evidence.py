@@ -1,0 +1,175 @@
+"""What speaks for ultrasound at each pixel: echoes change from frame to frame and have grain; a screen's don't.
+
+All of it comes from three reductions over the clip (darkest, brightest, and the brightest of three frames after an
+opening), so that a long clip costs little more than a short one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int, UInt8
+from PIL import Image
+from scipy import ndimage
+
+WORKING_SIZE = 256  # the sector is looked for in a picture of this size
+MOST_FRAMES = 32  # a clip's further frames tell nothing new
+MIN_FRAMES_FOR_MOTION = 5
+MIN_MOVING_SHARE = 0.35  # of the area with grain; below, the clip is taken as frozen
+CHUNK = 8  # gray levels above the background that an echo must have left after the opening
+STROKE = 50  # gray levels above the background that a stroke must have
+GRAIN = 6  # gray levels between neighbors
+# A lossy codec is told from small changes where nothing but the codec can have changed anything.
+SMALL_CHANGE, LOSSY_SHARE = 3, 0.003
+LOSSLESS_CHANGE = 1
+LOSSY_CHANGE = 8  # gray levels; blocks that straddle the sector's rim shimmer less than that …
+SHIMMER = 0.12  # … or less than this share of what is brightest nearby
+LARGE_PIECE = 0.1  # of what moves in the largest piece
+STANDING_WEIGHT = np.float32(0.8)  # of grain that doesn't move, beside echoes that do
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Maps of working size.
+
+    Attributes:
+        shape: height and width of the source.
+        step: source pixels a working pixel.
+        sure: 0..1, the share of a pixel that is surely echo.
+        faint: 0..1, the same by a low threshold.
+        strokes: letters, traces, ticks outside the tissue.
+        pieces: large connected areas of echoes.
+        still: whether nothing moves, so that brightness alone has spoken.
+        standing: source pixels that are bright and never change (letters; empty for a still).
+    """
+
+    shape: tuple[int, int]
+    step: float
+    sure: Float32[np.ndarray, "h w"]
+    faint: Float32[np.ndarray, "h w"]
+    strokes: Bool[np.ndarray, "h w"]
+    pieces: Bool[np.ndarray, "h w"]
+    still: bool
+    standing: Bool[np.ndarray, "source_h source_w"] | None
+
+
+def gather(frames: Sequence[UInt8[np.ndarray, "h w"]], within: Bool[np.ndarray, "h w"] | None = None) -> Evidence:
+    """Look at a clip.
+
+    Args:
+        frames: of one clip, all of one shape.
+        within: source pixels that count at all; None for all.
+    """
+    height, width = frames[0].shape
+    step = max(1.0, max(height, width) / WORKING_SIZE)
+    shape = max(1, round(height / step)), max(1, round(width / step))
+    bright, change = _range(frames)
+    if within is not None:
+        bright, change = np.where(within, bright, np.uint8(0)), np.where(within, change, np.uint8(0))
+    small = shrink(bright, shape)
+    ground = background(small)
+    solid = np.zeros(shape, np.uint8)
+    for k in np.unique(np.linspace(0, len(frames) - 1, 3).round().astype(int)):
+        np.maximum(solid, opened(shrink(frames[k], shape)), out=solid)
+    chunks = solid > min(ground + CHUNK, 255)
+    if within is not None:
+        chunks &= shrink(within.astype(np.uint8), shape) > 0
+    strokes = (small > min(ground + STROKE, 255)) & ~dilated(chunks, 2)
+    spread = dilated(small, 1) - eroded(small, 1)
+    # Bars and boxes of the screen are flat; what is written on them goes with them.
+    flat = dilated(eroded(chunks & (spread <= 2), 2), 6)
+    grain = ndimage.uniform_filter(((spread > GRAIN) & chunks & ~flat).astype(np.float32), 3) > 0.6
+    drawn = dilated(strokes, 4) | flat
+
+    lossy = _is_lossy(change)
+    faint = _share(change > (SMALL_CHANGE if lossy else LOSSLESS_CHANGE), shape)
+    moving = np.where(chunks & ~drawn, faint, np.float32(0))
+    still = len(frames) < MIN_FRAMES_FOR_MOTION or moving.sum() < MIN_MOVING_SHARE * grain.sum()
+    if still:
+        faint = sure = _share(bright > min(ground + (LOSSY_CHANGE if ground or lossy else CHUNK), 255), shape)
+        moving = grain.astype(np.float32)
+    elif lossy:
+        limit = np.maximum(np.float32(LOSSY_CHANGE), dilated(small, 4) * np.float32(SHIMMER))
+        sure = (shrink(change, shape) > limit).astype(np.float32)
+    else:
+        sure = faint
+    pieces = _large_pieces(moving, grain)
+    standing_grain = np.where(pieces & grain, STANDING_WEIGHT, np.float32(0))
+    faint, sure = (np.maximum(np.where(drawn, np.float32(0), share), standing_grain) for share in (faint, sure))
+    standing = None
+    if not still:
+        tolerance = np.maximum(bright >> 3, np.uint8(8)) if lossy else np.uint8(2)
+        standing = (change <= tolerance) & (bright > min(ground + STROKE * 3 // 4, 255))
+    return Evidence((height, width), step, sure, faint, strokes, pieces, bool(still), standing)
+
+
+def background(picture: UInt8[np.ndarray, "h w"]) -> int:
+    """The gray of what is not scanned: the commonest value of the picture's rim, or of its dark tenth."""
+    rim = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    counts: Int[np.ndarray, " n"] = np.bincount(picture.ravel(), minlength=256)
+    tenth = int(np.searchsorted(np.cumsum(counts), 0.1 * picture.size))
+    return min(int(np.bincount(rim).argmax()), tenth)
+
+
+def shrink(picture: UInt8[np.ndarray, "h w"], shape: tuple[int, int]) -> UInt8[np.ndarray, "small_h small_w"]:
+    """Made smaller by averaging areas."""
+    if picture.shape == shape:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((shape[1], shape[0]), Image.Resampling.BOX))
+
+
+def dilated(picture: np.ndarray, radius: int) -> np.ndarray:
+    """Maximum over a square; of any type. Much faster at these sizes than a general filter."""
+    return _extreme(picture, radius, np.maximum)
+
+
+def eroded(picture: np.ndarray, radius: int) -> np.ndarray:
+    """Minimum over a square."""
+    return _extreme(picture, radius, np.minimum)
+
+
+def opened(picture: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+    """Without strokes that are up to two pixels wide."""
+    return dilated(eroded(picture, 1), 1)
+
+
+def _extreme(picture: np.ndarray, radius: int, which: np.ufunc) -> np.ndarray:
+    for axis in (0, 1):
+        n = picture.shape[axis]
+        padded = np.pad(picture, [(radius, radius) if k == axis else (0, 0) for k in (0, 1)], mode="edge")
+        parts = (padded[k : k + n] if axis == 0 else padded[:, k : k + n] for k in range(2 * radius + 1))
+        picture = next(parts).copy()
+        for part in parts:
+            which(picture, part, out=picture)
+    return picture
+
+
+def _range(
+    frames: Sequence[UInt8[np.ndarray, "h w"]],
+) -> tuple[UInt8[np.ndarray, "h w"], UInt8[np.ndarray, "h w"]]:
+    """The brightest value of each pixel, and by how much it changes."""
+    chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), MOST_FRAMES)).round().astype(int))
+    bright = frames[chosen[0]].copy()
+    dark = bright.copy()
+    for k in chosen[1:]:
+        np.maximum(bright, frames[k], out=bright)
+        np.minimum(dark, frames[k], out=dark)
+    return bright, bright - dark
+
+
+def _is_lossy(change: UInt8[np.ndarray, "h w"]) -> bool:
+    counts = np.bincount(change[::2, ::2].ravel(), minlength=256)
+    return bool(counts[1 : SMALL_CHANGE + 1].sum() > LOSSY_SHARE * counts[0])
+
+
+def _share(truth: Bool[np.ndarray, "h w"], shape: tuple[int, int]) -> Float32[np.ndarray, "small_h small_w"]:
+    return shrink(truth.view(np.uint8) * np.uint8(255), shape).astype(np.float32) / np.float32(255)
+
+
+def _large_pieces(moving: Float32[np.ndarray, "h w"], grain: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """The piece in which most moves, and those with not much less: a shadow may cut a sector in two."""
+    dense = ndimage.uniform_filter(np.maximum(moving, grain), 5) > 0.4
+    labels, n_pieces = ndimage.label(dense)  # pyright: ignore[reportGeneralTypeIssues]
+    mass = np.bincount(labels.ravel(), weights=moving.ravel(), minlength=int(n_pieces) + 1)
+    mass[0] = 0
+    return (mass >= max(LARGE_PIECE * mass.max(), 1))[labels] & (labels > 0)
