@@ -95,6 +95,12 @@ def test_nothing_recognized_is_said_and_changes_nothing(tmp_path: Path):
     assert choose_layout(root / "A4C" / "1.png").why == "it is a single file"
 
 
+def test_a_file_that_is_named_like_a_folder_of_a_data_set_is_none(tmp_path: Path):
+    write_text(tmp_path / "set" / "patient0001", "x")
+    write_text(tmp_path / "set" / "database_nifti", "x")
+    assert choose_layout(tmp_path / "set").name == "none"
+
+
 def test_the_users_own_table_wins(tmp_path: Path):
     root = STAND_INS["echonet"](tmp_path / "set")
     write_text(root / "labels.csv", "path,label", "Videos/0X100009310A3BD7FC.avi,A4C")

@@ -90,11 +90,7 @@ class Camus:
 def _groups(home: Path) -> list[Path]:
     """The folders that hold patients."""
     folders = [home / name if name else home for name in FOLDERS]
-    return [
-        folder
-        for folder in folders
-        if folder.is_dir() and any(PATIENT.fullmatch(path.name) for path in folder.iterdir())
-    ]
+    return [folder for folder in folders if any(PATIENT.fullmatch(path.name) for path in folders_of(folder))]
 
 
 def _fits(folder: Path) -> str | None:

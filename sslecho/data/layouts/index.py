@@ -2,6 +2,7 @@
 
 import csv
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,15 +27,14 @@ def header_of(path: Path) -> list[str]:
     return [name.strip() for name in next(csv.reader([line], delimiter=delimiter_of(line)), [])]
 
 
-def read_index(path: Path, needs: Sequence[str]) -> list[tuple[int, dict[str, str | None]]]:
+def read_index(path: Path, needs: Sequence[str]) -> Iterator[tuple[int, dict[str, str | None]]]:
     """Line number and cells of each row; an empty cell is None. Spaces around names and cells are dropped.
 
     Raises:
-        InputError: the file can't be read, lacks a column, or rows have too few or too many cells.
+        InputError: the file can't be read, lacks a column, or, at the end, rows had too few or too many cells.
     """
     lines = read_text(path).splitlines(keepends=True)
     reader = csv.reader(lines, delimiter=delimiter_of(lines[0] if lines else ""), strict=True)
-    rows: list[tuple[int, dict[str, str | None]]] = []
     problems: list[str] = []
     try:
         columns = [name.strip() for name in next(reader, [])]
@@ -50,14 +50,11 @@ def read_index(path: Path, needs: Sequence[str]) -> list[tuple[int, dict[str, st
             if len(cells) != len(columns):
                 problems.append(f"line {reader.line_num}: {len(cells)} cells under {len(columns)} columns")
                 continue
-            rows.append(
-                (reader.line_num, {name: cell.strip() or None for name, cell in zip(columns, cells, strict=True)})
-            )
+            yield reader.line_num, {name: cell.strip() or None for name, cell in zip(columns, cells, strict=True)}
     except csv.Error as error:
         problems.append(f"line {reader.line_num}: {error}")
     if problems:
         refuse_rows(path, problems)
-    return rows
 
 
 def refuse_rows(path: Path, problems: Sequence[str]) -> None:
@@ -89,7 +86,7 @@ def find_home(root: Path, fits: Callable[[Path], str | None]) -> tuple[Path, str
     why = fits(root)
     if why is not None:
         return root, why
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    folders = folders_of(root)
     if len(folders) > MAX_FOLDERS:
         return None
     found = [(folder, why) for folder in folders if (why := fits(folder)) is not None]
@@ -127,9 +124,17 @@ def papers(folder: Path) -> tuple[Path, ...]:
     )
 
 
-def folders_of(folder: Path) -> Iterator[Path]:
-    """Folders in order, without hidden ones."""
-    yield from sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+def folders_of(folder: Path) -> list[Path]:
+    """The folders in a folder in order, without hidden ones; none of a folder that may not be read.
+
+    A source may hold a million files, so that none of them is looked at by itself.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+    except OSError:
+        return []
+    return [folder / name for name in names]
 
 
 def without_repeats(path: Path, rows: Sequence[LabelRow]) -> tuple[list[LabelRow], list[str]]:
