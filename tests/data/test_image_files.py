@@ -73,6 +73,7 @@ def _chunk(kind: bytes, content: bytes) -> PngImagePlugin.PngInfo:
 @pytest.mark.parametrize(
     ("low", "high", "is_float", "expected"),
     [(0, 255, False, 256), (0, 256, False, 1024), (3, 4095, False, 4096), (0, 4096, False, 16384), (0, 1, True, 1),
+     (-1e-7, 1.0000001, True, 1),
      (0, 1.5, True, 255), (0, 255, True, 255)],
 )  # fmt: skip
 def test_the_rule_of_depth(low: float, high: float, is_float: bool, expected: int):
@@ -80,7 +81,7 @@ def test_the_rule_of_depth(low: float, high: float, is_float: bool, expected: in
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "is_float"), [(-1, 9, False), (0, 2**16, False), (0, 256, True), (-0.5, 1, True)]
+    ("low", "high", "is_float"), [(-1, 9, False), (0, 2**16, False), (0, 257, True), (-0.5, 1, True)]
 )
 def test_numbers_whose_range_nothing_tells(low: float, high: float, is_float: bool):
     with pytest.raises(Unreadable, match="whose range is unknown; save it with 8 or 16 bits"):

@@ -102,6 +102,8 @@ def test_number_types(tmp_path: Path, name: str):
 
 def test_floats_of_0_to_1_and_scaled_numbers(tmp_path: Path):
     np.testing.assert_array_equal(read(write(tmp_path / "1.nii", stack() / np.float64(255))), stack())
+    unit = write(tmp_path / "unit.nii", stack(), slope=1 / 255)
+    np.testing.assert_allclose(read(unit), stack(), atol=1)
     halves = write(tmp_path / "2.nii", stack() // 2, slope=2.0, intercept=1.0)
     np.testing.assert_allclose(read(halves), stack(), atol=1)
     windowed = write(tmp_path / "3.nii", stack().astype(np.int16) * 4 - 300, shown=(-300, 720))

@@ -14,6 +14,7 @@ from jaxtyping import Num, UInt8
 from sslecho.data.readers.recording import Unreadable
 
 BITS = (8, 10, 12, 14, 16)
+ROUNDING = 1e-3  # of white: 255 times a slope of 1/255 in float32 is a little more than 1
 UNKNOWN = "save it with 8 or 16 bits"
 
 
@@ -63,10 +64,9 @@ def range_of(found: Extremes, *, is_float: bool, bits: int | None = None, window
         held = [some for some in BITS if found.high < 2**some]
         if held:
             return Range(0, 2 ** held[0], is_bits=True)
-    elif is_float and found.low >= 0 and found.high <= 1:
-        return Range(0, 1)
-    elif is_float and found.low >= 0 and found.high <= 255:
-        return Range(0, 255)
+    for white in (1, 255) if is_float else ():
+        if found.low >= -ROUNDING * white and found.high <= (1 + ROUNDING) * white:
+            return Range(0, white)
     if window is not None and window.white > window.black:
         return window
     raise Unreadable(

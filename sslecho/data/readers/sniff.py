@@ -104,7 +104,7 @@ def _by_content(start: bytes) -> str | None:
         if start[8:12] in STILL_BRANDS:
             raise Unreadable("it is a HEIF or AVIF picture; save it as PNG")
         return "video_file"
-    if _is_transport_stream(start):
+    if is_transport_stream(start):
         return "video_file"
     if METAIMAGE.match(start):
         return "metaimage_file"
@@ -145,7 +145,7 @@ def _by_packed_content(start: bytes) -> str:
     raise Unreadable("it is compressed with gzip; unpack it first")
 
 
-def _is_transport_stream(start: bytes) -> bool:
+def is_transport_stream(start: bytes) -> bool:
     """An MPEG transport stream: packets of 188 bytes, or of 192 with a time code before each, that begin with G."""
     return any(
         all(start[first + number * size : first + number * size + 1] == b"G" for number in range(5))

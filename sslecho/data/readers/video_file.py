@@ -15,7 +15,7 @@ from jaxtyping import Shaped, UInt8
 from PIL import Image
 
 from sslecho.data.readers.recording import Frame, Origin, Unreadable, refuse_huge
-from sslecho.data.readers.sniff import READERS
+from sslecho.data.readers.sniff import LOOKED_AT, READERS, is_transport_stream
 
 AV_ERRORS = (FFmpegError, ValueError, MemoryError, OverflowError)
 # Playlists and scripts, which FFmpeg takes for videos too, can name other files and addresses.
@@ -48,9 +48,7 @@ class VideoRecording:
 
     def __init__(self, path: Path):
         self._path = path
-        with path.open("rb") as file:
-            start = file.read(5)
-        self._format = next((name for said, name in UNSURE.items() if start.startswith(said)), None)
+        self._format = _format_of(path)
         with self._opened() as container:
             stream = _moving(container)
             refuse_huge(stream.codec_context.height, stream.codec_context.width)
@@ -193,6 +191,15 @@ def shown(
     else:
         flips = (a, d)
     return np.ascontiguousarray(pixels[:: -1 if flips[1] < 0 else 1, :: -1 if flips[0] < 0 else 1])
+
+
+def _format_of(path: Path) -> str | None:
+    """FFmpeg's name of the container where it would not know for sure."""
+    with path.open("rb") as file:
+        start = file.read(LOOKED_AT)
+    if is_transport_stream(start):
+        return "mpegts"
+    return next((name for said, name in UNSURE.items() if start.startswith(said)), None)
 
 
 def _moving(container: InputContainer) -> VideoStream:
