@@ -12,12 +12,15 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from data.archives import dicom, pattern, save_dicom, write_png, write_video
 
 from sslecho.data.containers.archive import borrowed, fetch, kind_of, members, peek
 from sslecho.data.containers.member import Limits, plain_name
 from sslecho.data.patients import PatientFrom
 from sslecho.data.readers.recording import Unreadable
+from sslecho.data.readers.sniff import open_recording
 from sslecho.errors import InputError
 
 CANARY = "DOE_JANE_19500101"
@@ -424,3 +427,19 @@ def test_patients_come_from_dicom_where_all_members_are(tmp_path: Path, scratch:
     mixed = members(zip_of(tmp_path / "b.zip", files | {"c.png": b"\x89PNG" + bytes(200)}), scratch)
     with pytest.raises(InputError, match="--patient-from is missing"):
         PatientFrom.choose(None, unit="patient", labels=None, files=[], members=mixed)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_recording_in_an_archive_is_read_as_the_one_beside_it(tmp_path: Path, scratch: Path, kind: str):
+    files = [
+        save_dicom(tmp_path / "a", dicom(np.stack([pattern(seed=1), pattern(seed=2)]))),
+        write_png(tmp_path / "b.png", pattern(seed=3)),
+        write_video(tmp_path / "c.avi", [pattern(seed=4)]),
+    ]
+    path = archive_of(tmp_path / "archive", {file.name: file.read_bytes() for file in files}, kind)
+    for file, member in zip(files, members(path, scratch), strict=True):
+        with borrowed(member, scratch) as copy:
+            there = open_recording(copy)
+            beside = open_recording(file)
+            pairs = zip(there.frames(range(there.n_frames)), beside.frames(range(beside.n_frames)), strict=True)
+            assert all((one.pixels == other.pixels).all() for one, other in pairs)

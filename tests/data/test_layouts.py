@@ -354,7 +354,8 @@ def test_names_that_cactus_has_twice_are_told_and_not_confused(tmp_path: Path):
     assert (grades["A4C/7_V2_0001.jpg"], grades["PL/7_V2_0001.jpg"]) == (7, 2)
     assert (grades["A4C/3_V1_0002.jpg"], grades["PL/3_V1_0002.jpg"]) == (3, None)
     assert any(
-        text.startswith("2 names of pictures stand in more than one folder; 1 of them") for text in layout.warnings
+        text.startswith("pictures of one name in more than one folder: 2;") and text.endswith("sweeps: 1")
+        for text in layout.warnings
     )
 
 

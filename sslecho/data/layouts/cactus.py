@@ -21,8 +21,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from sslecho.data.labels import LabelRow
+from sslecho.data.layouts import LAYOUTS
 from sslecho.data.layouts.index import below, find_home, header_of, home_of, number, read_index
-from sslecho.data.layouts.layout import LAYOUTS, Layout, Wanted
+from sslecho.data.layouts.layout import Layout, Wanted
 from sslecho.data.patients import PatientFrom
 
 IMAGES = "Images Dataset"
@@ -160,6 +161,6 @@ def _same_names(folder: Path, pictures: Sequence[PurePosixPath]) -> list[str]:
         for found in shared
     )
     return [
-        f"{len(shared)} names of pictures stand in more than one folder; {same} of them are the same picture, byte for "
-        "byte, so that it is in two classes or sweeps"
+        f"pictures of one name in more than one folder: {len(shared)}; the same picture, byte for byte, in two classes or "
+        f"sweeps: {same}"
     ]

@@ -16,8 +16,9 @@ import re
 from pathlib import Path
 
 from sslecho.data.labels import LabelRow
+from sslecho.data.layouts import LAYOUTS
 from sslecho.data.layouts.index import below, find_home, folders_of, home_of, honor_split, papers, read_lines
-from sslecho.data.layouts.layout import LAYOUTS, Layout, Wanted
+from sslecho.data.layouts.layout import Layout, Wanted
 from sslecho.data.patients import PatientFrom
 
 FOLDERS = ("", "database_nifti", "training", "testing")

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from sslecho.data.labels import LabelTable
-from sslecho.data.layouts.layout import LAYOUTS, Layout, Wanted
+from sslecho.data.layouts import LAYOUTS
+from sslecho.data.layouts.layout import Layout, Wanted
 from sslecho.errors import InputError
 
 NONE = "none"

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from sslecho.data.labels import read_labels
+from sslecho.data.layouts import LAYOUTS
 from sslecho.data.layouts.index import header_of
-from sslecho.data.layouts.layout import LAYOUTS, Layout, Wanted
+from sslecho.data.layouts.layout import Layout, Wanted
 
 INDEX = "labels.csv"
 

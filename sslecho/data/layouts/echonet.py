@@ -13,6 +13,7 @@ all videos are of one view, so that there is no label unless `--label-column` na
 from pathlib import Path
 
 from sslecho.data.labels import LabelRow
+from sslecho.data.layouts import LAYOUTS
 from sslecho.data.layouts.index import (
     below,
     find_home,
@@ -25,7 +26,7 @@ from sslecho.data.layouts.index import (
     refuse_rows,
     without_repeats,
 )
-from sslecho.data.layouts.layout import LAYOUTS, Layout, Wanted
+from sslecho.data.layouts.layout import Layout, Wanted
 from sslecho.data.patients import PatientFrom
 
 INDEX = "FileList.csv"

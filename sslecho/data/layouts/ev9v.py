@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 
 from sslecho.data.labels import LabelRow
+from sslecho.data.layouts import LAYOUTS
 from sslecho.data.layouts.index import (
     below,
     find_home,
@@ -24,7 +25,7 @@ from sslecho.data.layouts.index import (
     read_lines,
     refuse_rows,
 )
-from sslecho.data.layouts.layout import LAYOUTS, Layout, Wanted
+from sslecho.data.layouts.layout import Layout, Wanted
 from sslecho.data.patients import PatientFrom
 
 INDEX = "labels.csv"

@@ -12,6 +12,7 @@ common maternal fetal ultrasound planes", Scientific Reports 10 (2020); Zenodo 3
 from pathlib import Path
 
 from sslecho.data.labels import LabelRow
+from sslecho.data.layouts import LAYOUTS
 from sslecho.data.layouts.index import (
     below,
     find_home,
@@ -23,7 +24,7 @@ from sslecho.data.layouts.index import (
     refuse_rows,
     without_repeats,
 )
-from sslecho.data.layouts.layout import LAYOUTS, Layout, Wanted
+from sslecho.data.layouts.layout import Layout, Wanted
 from sslecho.data.patients import PatientFrom
 
 INDEX = "FETAL_PLANES_DB_data.csv"

@@ -7,8 +7,9 @@ import os
 from pathlib import Path, PurePosixPath
 
 from sslecho.data.labels import LabelRow
+from sslecho.data.layouts import LAYOUTS
 from sslecho.data.layouts.index import folders_of
-from sslecho.data.layouts.layout import LAYOUTS, Layout, Wanted
+from sslecho.data.layouts.layout import Layout, Wanted
 
 SPLIT_FOLDERS = {
     "train": "train",

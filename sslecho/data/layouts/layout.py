@@ -9,9 +9,7 @@ from typing import Protocol, runtime_checkable
 from sslecho.data.labels import LabelRow, LabelTable
 from sslecho.data.patients import PatientFrom
 from sslecho.errors import InputError
-from sslecho.registry import Registry, did_you_mean
-
-LAYOUTS = Registry("layout", "sslecho.data.layouts", shared=("layout", "choose", "index"))
+from sslecho.registry import did_you_mean
 
 
 @dataclass(frozen=True)

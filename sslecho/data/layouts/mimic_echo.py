@@ -12,6 +12,7 @@ of the columns can be kept: each is an id or a date.
 from pathlib import Path, PurePosixPath
 
 from sslecho.data.labels import LabelRow
+from sslecho.data.layouts import LAYOUTS
 from sslecho.data.layouts.index import (
     below,
     find_home,
@@ -22,7 +23,7 @@ from sslecho.data.layouts.index import (
     refuse_rows,
     without_repeats,
 )
-from sslecho.data.layouts.layout import LAYOUTS, Layout, Wanted
+from sslecho.data.layouts.layout import Layout, Wanted
 from sslecho.data.patients import PatientFrom
 
 INDEX = "echo-record-list.csv"
