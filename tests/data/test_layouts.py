@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from data.layout_stand_ins import STAND_INS, write_text
 
-from sslecho.data.layouts.choose import choose_layout, choose_layouts, layout_choices
-from sslecho.data.layouts.layout import LAYOUTS, Layout, LayoutReader, Wanted
+from sslecho.data.layouts import LAYOUT_CHOICES, LAYOUTS
+from sslecho.data.layouts.choose import choose_layout, choose_layouts
+from sslecho.data.layouts.layout import Layout, LayoutReader, Wanted
 from sslecho.data.patients import PatientFrom
 from sslecho.data.plan import Plan, PlannedClip, find_files, plan_clips
 from sslecho.data.readers.sniff import open_recording
@@ -82,7 +83,7 @@ def test_a_data_set_may_lie_one_folder_deeper(tmp_path: Path, name: str):
 
 
 def test_the_choices_are_the_registered_names():
-    assert layout_choices() == ["auto", "none", *LAYOUTS.names()]
+    assert LAYOUT_CHOICES == ("auto", "none", *LAYOUTS.names())
     with pytest.raises(SettingsError, match=r"layout 'echonett' does not exist \(did you mean 'echonet'\?\)"):
         choose_layout(Path(), "echonett")
 

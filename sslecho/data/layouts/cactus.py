@@ -161,6 +161,6 @@ def _same_names(folder: Path, pictures: Sequence[PurePosixPath]) -> list[str]:
         for found in shared
     )
     return [
-        f"pictures of one name in more than one folder: {len(shared)}; the same picture, byte for byte, in two classes or "
-        f"sweeps: {same}"
+        f"pictures of one name in more than one folder: {len(shared)}; the same picture, byte for byte, in two "
+        f"classes or sweeps: {same}"
     ]

@@ -5,17 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from sslecho.data.labels import LabelTable
-from sslecho.data.layouts import LAYOUTS
+from sslecho.data.layouts import AUTO, LAYOUTS, NONE
 from sslecho.data.layouts.layout import Layout, Wanted
 from sslecho.errors import InputError
-
-NONE = "none"
-AUTO = "auto"
-
-
-def layout_choices() -> list[str]:
-    """The words that `--layout` takes."""
-    return [AUTO, NONE, *LAYOUTS]
 
 
 def choose_layout(

@@ -17,7 +17,7 @@ class Layout:
     """A source folder, understood.
 
     Attributes:
-        name: one of LAYOUTS, or "none".
+        name: one of `LAYOUTS`, or "none".
         why: what it was recognized by, in words for the terminal; may name files.
         labels: the rows that a labels.csv would have, with paths relative to the source; None where there are none.
         patient_from: where patients come from; None leaves it to the user.
