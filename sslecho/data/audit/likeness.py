@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from scipy import ndimage
 
-from sslecho.data.audit.content import Content, shrink
+from sslecho.data.audit.content import Windows
 
 SIDE = 64
 NEIGHBORHOOD = 4.0  # standard deviation of its weights, in pixels of 64 a side
@@ -44,15 +44,18 @@ class Likeness(NamedTuple):
         return self.r > SAME_SHADES and self.detail_r > SAME_DETAIL
 
 
-def signature(picture: Float32[np.ndarray, "h w"], content: Content) -> Signature:
-    """The picture inside its sector, small."""
-    mask = shrink(content.mask.astype(np.float32), content.box, SIDE) > 0.5
-    inside = mask.astype(np.float32)
-    shades = shrink(picture, content.box, SIDE) * inside
-    weight = _blur(inside) + 1e-6
+def signature(picture: Float32[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"]) -> Signature:
+    """A picture that is 0 outside its sector, small, in its window."""
+    windows = Windows(picture[None])
+    down, across = windows.rows(SIDE)[0], windows.columns(SIDE)[0].T
+    covered = down @ mask.astype(np.float32) @ across
+    small = covered > 0.5
+    inside = small.astype(np.float32)
+    shades = down @ picture @ across / np.maximum(covered, 0.5) * inside
+    weight = _blur(inside) + np.float32(1e-6)
     rest = (shades - _blur(shades) / weight) * inside
     spread = np.sqrt(_blur(rest * rest) / weight)
-    return Signature(shades, rest / (spread + np.float32(FLAT)), mask)
+    return Signature(shades, rest / (spread + np.float32(FLAT)), small)
 
 
 def likeness(a: Signature, b: Signature) -> Likeness:

@@ -2,17 +2,17 @@
 
 Source: C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010, section 3.2.1 (DCT based
 hash): the picture is smoothed and made 32 x 32; its DCT's 8 x 8 coefficients that follow the lowest row and column are
-compared with their median, a bit each. Here the picture is the sector alone; what lies in its box but outside the
-sector takes the sector's mean; means over areas smooth and shrink in one step; and a second hash of 16 x 16
-coefficients tells apart what the first one can't: ultrasound pictures of one kind share their low frequencies.
+compared with their median, a bit each. Here the picture is the sector alone, in the window that `content` sets; what
+lies in it but outside the sector takes the sector's mean; means over areas smooth and shrink in one step; and a second
+hash of 16 x 16 coefficients tells apart what the first one can't: pictures of one kind share their low frequencies.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt64
+from jaxtyping import Bool, Float32, Int64, UInt64
 
-from sslecho.data.audit.content import Content, averaging
+from sslecho.data.audit.content import Windows
 
 SIDE = 32
 COARSE, FINE = 8, 16  # coefficients a side: 64 and 256 bits
@@ -25,28 +25,18 @@ class Hashes(NamedTuple):
     fine: UInt64[np.ndarray, "n 4"]
 
 
-class Hasher:
-    """Hashes frames of one clip.
+def hashes_of(pictures: Float32[np.ndarray, "n h w"], mask: Bool[np.ndarray, "h w"]) -> Hashes:
+    """Hashes of pictures of one clip.
 
     Args:
-        content: the clip's sector, in frames of the shape of its mask.
+        pictures: 0 outside the mask.
+        mask: the clip's sector.
     """
-
-    def __init__(self, content: Content):
-        height, width = content.mask.shape
-        x0, y0, x1, y1 = content.box
-        basis = _cosines()
-        self._down = basis @ averaging(height, SIDE, y0, y1)
-        self._across = (basis @ averaging(width, SIDE, x0, x1)).T
-        self._mask = content.mask.astype(np.float32)
-        self._of_mask = self._down @ self._mask @ self._across
-
-    def __call__(self, pictures: Float32[np.ndarray, "n h w"]) -> Hashes:
-        """Hashes of pictures that are 0 outside the sector."""
-        means = pictures.reshape(len(pictures), -1) @ self._mask.ravel() / self._mask.sum()
-        # The DCT is linear: the sector's mean is taken off its coefficients, not off every pixel.
-        spectra = self._down @ pictures @ self._across - means[:, None, None] * self._of_mask
-        return Hashes(_bits(spectra[:, :COARSE, :COARSE])[:, 0], _bits(spectra))
+    windows, basis, inside = Windows(pictures), _cosines(), mask.astype(np.float32)
+    down, across = basis @ windows.rows(SIDE), (basis @ windows.columns(SIDE)).transpose(0, 2, 1)
+    means = pictures.sum(axis=(1, 2)) / inside.sum()
+    spectra = down @ (pictures - means[:, None, None] * inside) @ across
+    return Hashes(_bits(spectra[:, :COARSE, :COARSE])[:, 0], _bits(spectra))
 
 
 def distances(a: UInt64[np.ndarray, "*shape"], b: UInt64[np.ndarray, "*shape"]) -> Int64[np.ndarray, "*shape"]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8, UInt64
 
-from sslecho.data.audit.content import Content, content_of, frames_that_stand_for, polygons_of
-from sslecho.data.audit.phash import Hasher
+from sslecho.data.audit.content import content_of, frames_that_stand_for, polygons_of
+from sslecho.data.audit.phash import hashes_of
 from sslecho.data.store import Store
 from sslecho.progress import track
 
@@ -78,11 +78,11 @@ def scan(store: Store, *, workers: int = 1) -> Scan:
 
 def look_at(
     store: Store, first: int, n_frames: int, polygon: list[float] | None
-) -> tuple[Float32[np.ndarray, "h w"], Content]:
+) -> tuple[Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
     """A clip's mean picture, 0 outside its sector, and that sector."""
     frames = store.read(first + frames_that_stand_for(n_frames))
-    content = content_of(frames, polygon)
-    return frames.mean(axis=0, dtype=np.float32) * content.mask, content
+    mask = content_of(frames, polygon)
+    return frames.mean(axis=0, dtype=np.float32) * mask, mask
 
 
 def _in_pieces(n_frames: Int64[np.ndarray, " n_clips"]) -> list[range]:
@@ -93,14 +93,12 @@ def _in_pieces(n_frames: Int64[np.ndarray, " n_clips"]) -> list[range]:
 
 
 def _scan_clip(store: Store, first: int, n_frames: int, polygon: list[float] | None) -> Scan:
-    mean, content = look_at(store, first, n_frames, polygon)
-    hasher = Hasher(content)
-    of_mean = hasher(mean[None])
-    inside = content.mask
+    mean, inside = look_at(store, first, n_frames, polygon)
+    of_mean = hashes_of(mean[None], inside)
     parts, before = [], None
     for start in range(0, n_frames, FRAMES_AT_ONCE):
         frames = store.read(first + np.arange(start, min(n_frames, start + FRAMES_AT_ONCE)))
-        parts.append(_facts(frames, inside, before, hasher))
+        parts.append(_facts(frames, inside, before))
         before = frames[-1]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     area = np.array([inside.mean()], dtype=np.float32)
@@ -111,7 +109,6 @@ def _facts(
     frames: UInt8[np.ndarray, "n h w"],
     inside: Bool[np.ndarray, "h w"],
     before: UInt8[np.ndarray, "h w"] | None,
-    hasher: Hasher,
 ) -> dict[str, np.ndarray]:
     shown = np.where(inside, frames, np.uint8(0))
     n_inside = np.float32(inside.sum())
@@ -119,7 +116,7 @@ def _facts(
     flat = pictures.reshape(len(frames), -1)
     mean = flat.sum(axis=1) / n_inside
     square = np.einsum("ni,ni->n", flat, flat) / n_inside
-    hashes = hasher(pictures)
+    hashes = hashes_of(pictures, inside)
     moved = np.full(len(frames), np.inf, dtype=np.float32)
     earlier = (
         shown[:-1] if before is None else np.concatenate([np.where(inside, before, np.uint8(0))[None], shown[:-1]])

@@ -4,10 +4,11 @@ A clip takes part with its mean picture, and with its frames, of which those tha
 """
 
 import copy
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int64
@@ -24,7 +25,7 @@ SAME_FRAME = 3  # bits of 64; a frame that is no farther from the last one taken
 TRIED_A_PAIR = 3  # pictures of two clips that are compared before they count as different
 MOST_COMPARED = 4  # comparisons a clip, on average, and
 MOST_COMPARED_AT_LEAST = 50_000  # in all; the nearest candidates come first
-REMEMBERED = 1024  # signatures a thread
+REMEMBERED = 2048  # signatures a thread, 36 kB each
 PAIRS_A_TASK = 256
 MEAN = -1  # in place of a frame: the clip's mean picture
 
@@ -68,100 +69,109 @@ def find_twins(
         workers: threads; they don't decide the result.
         seed: decides which bits the search of hashes draws.
     """
-    n_frames = store.clips["n_frames"].to_numpy().astype(np.int64)
-    first = np.cumsum(n_frames) - n_frames
-    clip_of, frame_of, hashes = _pictures(scanned, store.clip_of_frame, n_frames, usable)
-    found = near_pairs(hashes, clip_of, seed=seed)
-    means = np.flatnonzero((frame_of == MEAN) | (n_frames[clip_of] == 1))
-    own = pairs_within(Hashes(hashes.coarse[means], hashes.fine[means]), patients[clip_of[means]])
-    picture_of_clip = dict(zip(clip_of[means].tolist(), means.tolist(), strict=True))
-    embedded = [
-        (picture_of_clip[a], picture_of_clip[b]) for a, b in neighbors if a in picture_of_clip and b in picture_of_clip
-    ]
-    tried: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for a, b in (
-        *zip(found.a.tolist(), found.b.tolist(), strict=True),
-        *zip(means[own.a].tolist(), means[own.b].tolist(), strict=True),
-        *embedded,
-    ):
-        pictures = (a, b) if clip_of[a] < clip_of[b] else (b, a)
-        of_pair = tried.setdefault((int(clip_of[pictures[0]]), int(clip_of[pictures[1]])), [])
-        if len(of_pair) < TRIED_A_PAIR and pictures not in of_pair:
-            of_pair.append(pictures)
-    most = max(MOST_COMPARED_AT_LEAST, MOST_COMPARED * len(n_frames))
+    pictures = _pictures(store, scanned, usable)
+    tried = _candidates(pictures, patients, neighbors, seed=seed)
+    most = max(MOST_COMPARED_AT_LEAST, MOST_COMPARED * len(patients))
+    # By clip, so that what was just looked at is wanted again.
     wanted = sorted(list(tried.items())[:most])
-    look = _Looker(first, n_frames, polygons_of(store), clip_of, frame_of)
+    comparer = _Comparer(store, polygons_of(store), pictures)
     tasks = [wanted[start : start + PAIRS_A_TASK] for start in range(0, len(wanted), PAIRS_A_TASK)]
     pairs: list[Twin] = []
     with track("compare", total=len(wanted), unit="pairs") as progress, ThreadPoolExecutor(max(1, workers)) as pool:
-        for task, twins in zip(tasks, pool.map(lambda task: look.compare(copy.copy(store), task), tasks), strict=True):
+        for task, twins in zip(tasks, pool.map(comparer.twins, tasks), strict=True):
             pairs += twins
             progress.advance(len(task))
     return Twins(pairs, len(tried), len(tried) - len(wanted))
 
 
-def _pictures(
-    scanned: Scan, clip_of_frame: np.ndarray, n_frames: np.ndarray, usable: np.ndarray
-) -> tuple[Int64[np.ndarray, " p"], Int64[np.ndarray, " p"], Hashes]:
-    """Clip, row of the frame (or MEAN) and hashes of every picture that takes part."""
+class _Pictures(NamedTuple):
+    """What takes part: clip, row of the frame (or MEAN) and hashes of each picture; which of them stand for clips."""
+
+    clip: Int64[np.ndarray, " p"]
+    row: Int64[np.ndarray, " p"]
+    hashes: Hashes
+    whole: Int64[np.ndarray, " c"]
+
+
+def _pictures(store: Store, scanned: Scan, usable: Int64[np.ndarray, " m"]) -> _Pictures:
+    clip_of_frame, n_frames = store.clip_of_frame, store.clips["n_frames"].to_numpy()
     kept, last_clip, last = [], -1, 0
-    for row, clip, code in zip(
-        usable.tolist(), clip_of_frame[usable].tolist(), scanned.coarse[usable].tolist(), strict=True
-    ):
+    columns = usable.tolist(), clip_of_frame[usable].tolist(), scanned.coarse[usable].tolist()
+    for row, clip, code in zip(*columns, strict=True):
         if clip != last_clip or (code ^ last).bit_count() > SAME_FRAME:
             kept.append(row)
             last_clip, last = clip, code
     rows = np.array(kept, dtype=np.int64)
-    seen = np.unique(clip_of_frame[rows]) if len(rows) else rows
+    seen = np.unique(clip_of_frame[rows])
     several = seen[n_frames[seen] > 1]
-    clip_of = np.concatenate([clip_of_frame[rows], several]).astype(np.int64)
-    frame_of = np.concatenate([rows, np.full(len(several), MEAN, dtype=np.int64)])
+    clip = np.concatenate([clip_of_frame[rows], several])
+    row = np.concatenate([rows, np.full(len(several), MEAN, dtype=np.int64)])
     coarse = np.concatenate([scanned.coarse[rows], scanned.mean_coarse[several]])
     fine = np.concatenate([scanned.fine[rows], scanned.mean_fine[several]])
-    return clip_of, frame_of, Hashes(coarse, fine)
+    return _Pictures(clip, row, Hashes(coarse, fine), np.flatnonzero((row == MEAN) | (n_frames[clip] == 1)))
 
 
-class _Looker:
-    """Compares pictures by their pixels, with the latest of them remembered."""
-
-    def __init__(
-        self,
-        first: np.ndarray,
-        n_frames: np.ndarray,
-        polygons: list,
-        clip_of: np.ndarray,
-        frame_of: np.ndarray,
+def _candidates(
+    pictures: _Pictures, patients: Int64[np.ndarray, " n_clips"], neighbors: Iterable[tuple[int, int]], *, seed: int
+) -> dict[tuple[int, int], list[tuple[int, int]]]:
+    """For each pair of clips to compare, the nearest first, the pairs of pictures to try."""
+    clip, hashes, whole = pictures.clip, pictures.hashes, pictures.whole
+    near = near_pairs(hashes, clip, seed=seed)
+    own = pairs_within(Hashes(hashes.coarse[whole], hashes.fine[whole]), patients[clip[whole]])
+    of_clip = dict(zip(clip[whole].tolist(), whole.tolist(), strict=True))
+    embedded = [(of_clip[a], of_clip[b]) for a, b in neighbors if a in of_clip and b in of_clip]
+    tried: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    nearest: dict[tuple[int, int], int] = {}
+    for a, b, distance in (
+        # What a clip looks like as a whole comes before single frames: it is one comparison for all of them.
+        *zip(whole[own.a].tolist(), whole[own.b].tolist(), own.distance.tolist(), strict=True),
+        *((a, b, 0) for a, b in embedded),
+        *zip(near.a.tolist(), near.b.tolist(), near.distance.tolist(), strict=True),
     ):
-        self._first, self._n_frames, self._polygons = first, n_frames, polygons
-        self._clip_of, self._frame_of = clip_of, frame_of
+        pair = (a, b) if clip[a] < clip[b] else (b, a)
+        clips = int(clip[pair[0]]), int(clip[pair[1]])
+        of_pair = tried.setdefault(clips, [])
+        nearest[clips] = min(distance, nearest.get(clips, distance))
+        if len(of_pair) < TRIED_A_PAIR and pair not in of_pair:
+            of_pair.append(pair)
+    return {clips: tried[clips] for clips in sorted(tried, key=lambda clips: (nearest[clips], clips))}
 
-    def compare(self, store: Store, wanted: list[tuple[tuple[int, int], list[tuple[int, int]]]]) -> list[Twin]:
-        remembered: OrderedDict[int, Signature] = OrderedDict()
+
+class _Comparer(threading.local):
+    """Compares pictures by their pixels; each thread has its own, with open files and a memory that no other uses."""
+
+    def __init__(self, store: Store, polygons: list[Any], pictures: _Pictures):
+        # Runs anew in each thread that uses the object.
+        self._store = copy.copy(store)
+        self._n_frames = store.clips["n_frames"].to_numpy().astype(np.int64)
+        self._first = np.cumsum(self._n_frames) - self._n_frames
+        self._polygons, self._pictures = polygons, pictures
+        self._remembered: OrderedDict[int, Signature] = OrderedDict()
+
+    def twins(self, wanted: list[tuple[tuple[int, int], list[tuple[int, int]]]]) -> list[Twin]:
         found = []
-        for (clip_a, clip_b), pictures in wanted:
-            best: tuple[Likeness, int, int] | None = None
-            for a, b in pictures:
-                said = likeness(self._signature(store, a, remembered), self._signature(store, b, remembered))
-                if said.alike and (best is None or said.detail_r > best[0].detail_r):
-                    best = said, a, b
-            if best is not None:
-                found.append(Twin(clip_a, clip_b, self._row(best[1]), self._row(best[2]), best[0]))
+        for (clip_a, clip_b), tried in wanted:
+            for a, b in tried:
+                said = likeness(self._signature(a), self._signature(b))
+                if said.alike:
+                    found.append(Twin(clip_a, clip_b, self._row(a), self._row(b), said))
+                    break
         return found
 
-    def _signature(self, store: Store, picture: int, remembered: OrderedDict[int, Signature]) -> Signature:
-        if picture in remembered:
-            remembered.move_to_end(picture)
-            return remembered[picture]
-        clip, row = int(self._clip_of[picture]), int(self._frame_of[picture])
-        shown, content = look_at(store, int(self._first[clip]), int(self._n_frames[clip]), self._polygons[clip])
+    def _signature(self, picture: int) -> Signature:
+        if picture in self._remembered:
+            self._remembered.move_to_end(picture)
+            return self._remembered[picture]
+        clip, row = int(self._pictures.clip[picture]), int(self._pictures.row[picture])
+        shown, mask = look_at(self._store, int(self._first[clip]), int(self._n_frames[clip]), self._polygons[clip])
         if row != MEAN:
-            shown = store.read(np.array([row]))[0].astype(np.float32) * content.mask
-        remembered[picture] = signature(shown, content)
-        if len(remembered) > REMEMBERED:
-            remembered.popitem(last=False)
-        return remembered[picture]
+            shown = self._store.read(np.array([row]))[0].astype(np.float32) * mask
+        self._remembered[picture] = signature(shown, mask)
+        if len(self._remembered) > REMEMBERED:
+            self._remembered.popitem(last=False)
+        return self._remembered[picture]
 
     def _row(self, picture: int) -> int:
         """The frame to show for a picture: itself, or the middle one of the clip."""
-        clip, row = int(self._clip_of[picture]), int(self._frame_of[picture])
+        clip, row = int(self._pictures.clip[picture]), int(self._pictures.row[picture])
         return int(self._first[clip] + self._n_frames[clip] // 2) if row == MEAN else row
