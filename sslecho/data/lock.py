@@ -17,6 +17,7 @@ from sslecho.errors import InputError
 from sslecho.rundir import disk_error
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+ATTEMPTS = 100
 FAILING = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # the disk's fault, not that of who named the folder
 
 
@@ -32,15 +33,16 @@ class StoreLock:
     """
 
     def __init__(self, store: Path):
+        self._handle = -1
         folder = store / ".writing"
         self._path = folder / "lock"
-        while True:
+        for attempt in range(ATTEMPTS):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            except FileNotFoundError:
-                continue  # the writer before us has just removed its folder
             except OSError as error:
+                if isinstance(error, FileNotFoundError) and attempt + 1 < ATTEMPTS:
+                    continue  # the writer before us has just removed its folder
                 if error.errno in FAILING:
                     raise disk_error(store, error) from error
                 raise InputError(
@@ -52,14 +54,14 @@ class StoreLock:
                     break
             except BlockingIOError:
                 who = _said_by(self._handle)
-                os.close(self._handle)
+                self.release()
                 raise InputError(f"{store} is being written by {who}; wait for it, or name another --out") from None
             except OSError as error:
-                os.close(self._handle)
+                self.release()
                 raise InputError(
                     f"{store} can't be locked ({error.strerror}); name an --out on a disk that has locks"
                 ) from None
-            os.close(self._handle)  # a lock on a file that its owner has removed keeps no one out
+            self.release()  # a lock on a file that its owner has removed keeps no one out
         _say_who(self._handle)
 
     def release(self) -> None:
@@ -67,6 +69,9 @@ class StoreLock:
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
+
+    def __del__(self) -> None:
+        self.release()
 
     def _is_the_one_there(self) -> bool:
         try:

@@ -138,9 +138,13 @@ class ShardWriter:
         path.touch()
         # Without a buffer: what could not be written must not come again when the file is closed.
         self._file = path.open("rb+", buffering=0)
-        self._write(self._header)
-        self._file.truncate(len(self._header) + rest * self._n_bytes)
-        self._file.seek(0, os.SEEK_END)
+        try:
+            self._write(self._header)
+            self._file.truncate(len(self._header) + rest * self._n_bytes)
+            self._file.seek(0, os.SEEK_END)
+        except BaseException:
+            self._file.close()
+            raise
 
     def _write(self, content: bytes | memoryview) -> None:
         left = memoryview(content)

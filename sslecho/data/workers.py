@@ -37,10 +37,13 @@ class Pool:
     Args:
         n_workers: how many; 0 takes one a core.
         limits: bounds of each task.
+
+    Attributes:
+        n_workers: how many there are.
     """
 
     def __init__(self, n_workers: int, *, limits: Limits = Limits()):  # noqa: B008  frozen
-        self._n_workers = n_workers or len(os.sched_getaffinity(0))
+        self.n_workers = n_workers or len(os.sched_getaffinity(0))
         self._limits = limits
         self._workers: list[tuple[Worker, deque[_Job[Any]]]] = []
 
@@ -58,7 +61,7 @@ class Pool:
         Raises:
             SslechoError: worker processes can't start.
         """
-        run = _Run(self._n_workers, self._limits, function, tasks, on_death)
+        run = _Run(self.n_workers, self._limits, function, tasks, on_death)
         self._workers = run.workers
         try:
             yield from run.results()
