@@ -56,19 +56,7 @@ class Cluster:
     @property
     def n_workers(self) -> int:
         """Threads of all workers that are there now; at least 1."""
-        return max(1, sum(self._client.nthreads().values()))
-
-    @property
-    def n_workers(self) -> int:
-        """How many tasks the cluster does at once.
-
-        Raises:
-            SslechoError: the cluster was lost.
-        """
-        try:
-            return sum(self._client.nthreads().values())
-        except OSError as error:
-            raise self._lost(type(error).__name__) from error
+        return max(1, self._n_threads())
 
     def in_order(
         self, function: Callable[[T], R], tasks: Iterable[T], *, on_death: Callable[[T, str], R]
@@ -132,12 +120,18 @@ class Cluster:
                 return future.result(timeout=SECONDS_TO_ANSWER)
             except TimeoutError:
                 self._refuse_lost()
-                waited = 0 if self.n_workers else waited + SECONDS_TO_ANSWER
+                waited = 0 if self._n_threads() else waited + SECONDS_TO_ANSWER
                 if waited >= SECONDS_WITHOUT_WORKERS:
                     raise SslechoError(
                         f"--scheduler {self._address} has had no workers for {waited} s; start some with "
                         f"`dask worker {self._address}`, and the same command goes on"
                     ) from None
+
+    def _n_threads(self) -> int:
+        try:
+            return sum(self._client.nthreads().values())
+        except OSError as error:
+            raise self._lost(type(error).__name__) from error
 
     def _refuse_lost(self) -> None:
         if self._client.status not in ("running", "connecting"):
