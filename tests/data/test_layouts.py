@@ -10,15 +10,16 @@ from sslecho.data.layouts import LAYOUT_CHOICES, LAYOUTS
 from sslecho.data.layouts.choose import choose_layout, choose_layouts
 from sslecho.data.layouts.layout import Layout, LayoutReader, Wanted
 from sslecho.data.patients import PatientFrom
-from sslecho.data.plan import Plan, PlannedClip, find_files, plan_clips
+from sslecho.data.plan import Plan, PlannedClip, plan_clips
 from sslecho.data.readers.sniff import open_recording
+from sslecho.data.sources import find_files
 from sslecho.errors import InputError, SettingsError
 
 
 def planned(*sources: Path, said: str = "auto", **options) -> tuple[Layout, Plan]:
     """A layout, and what an ingest would make of it."""
     layout = choose_layouts(sources, said, **options)
-    files = find_files(sources, leave_out=layout.leave_out)
+    files = find_files(sources, leave_out=layout.leave_out, scratch=sources[0].parent / "scratch")
     unit = layout.unit or "patient"
     patients = layout.patient_from or PatientFrom("unknown")
     plan = plan_clips(

@@ -82,7 +82,9 @@ def choose_layouts(
     names = {layout.name for layout in layouts}
     if len(names) > 1:
         listed = "; ".join(f"{source}: {layout.name}" for source, layout in zip(sources, layouts, strict=True))
-        raise InputError(f"the sources are laid out in different ways ({listed}); ingest them one by one")
+        raise InputError(
+            f"the sources are laid out in different ways ({listed}); ingest them one by one, or say --layout none"
+        )
     first = layouts[0]
     tables = [layout.labels for layout in layouts if layout.labels is not None]
     labels = None
