@@ -1,6 +1,7 @@
 """`ingest`: files -> Store."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ def ingest(sources: Sources, out: Path | str, *, overwrite: bool = False, **opti
     """Turn files into a store; the same call again goes on where it stopped.
 
     Args:
-        sources: files and folders: PNG, JPEG, BMP, TIFF, videos, GIF, DICOM.
+        sources: files and folders: pictures, videos, DICOM, NIfTI, MetaImage, and zip and tar files of these.
         out: the store's folder; its key, and the table that leads back to the files, go to `<out>.key` beside it.
         overwrite: replace a store that stands there.
         options: the fields of `IngestSettings` (`labels="labels.csv"`, `patient_from="folder"`, `size=256`, …).
@@ -38,24 +39,10 @@ def ingest_with_summary(
     settings = build(IngestSettings, options)
     if isinstance(sources, (str, Path)):
         sources = [sources]
-    store, summary = layer.ingest(
-        [Path(source) for source in sources],
-        Path(out),
-        labels=Path(settings.labels) if settings.labels else None,
-        labels_from=settings.labels_from,
-        label_column=settings.label_column,
-        patient_from=settings.patient_from,
-        unit=settings.unit,
-        sector=settings.sector,
-        keep=settings.keep,
-        size=settings.size,
-        every=settings.every,
-        max_frames=settings.max_frames,
-        workers=settings.workers,
-        scheduler=settings.scheduler,
-        dry_run=settings.dry_run,
-        overwrite=overwrite,
-    )
-    for warning in summary.get("warnings", ()):
+    what = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    for name in ("labels", "sign_off"):
+        what[name] = Path(what[name]) if what[name] else None
+    store, summary = layer.ingest([Path(source) for source in sources], Path(out), overwrite=overwrite, **what)
+    for warning in summary["warnings"]:
         warn(warning)
     return store, {"out": str(out), "n": summary["clips"], "n_patients": summary["patients"], "split": "all", **summary}

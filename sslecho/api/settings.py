@@ -6,6 +6,7 @@ Nothing heavy is imported here: `sslecho --help` reads this file.
 from dataclasses import dataclass
 
 from sslecho.config import option
+from sslecho.data.layouts import LAYOUTS
 from sslecho.objectives import OBJECTIVES
 
 
@@ -20,7 +21,7 @@ class Machine:
 class PhantomSettings(Machine):
     """Simulated ultrasound."""
 
-    kind: str = option("echo", "What is simulated.", choices=("echo", "fetal"))
+    kind: str = option("echo", "What is simulated.", choices=("echo", "fetal", "archive"))
     patients: int = option(24, "How many patients.", minimum=1)
     views_per_patient: int = option(4, "How many of the echo views a patient has.", minimum=1, maximum=12)
     clips_per_view: int = option(2, "Repeats of a view in one patient, at most.", minimum=1, maximum=4)
@@ -39,15 +40,32 @@ class IngestSettings(Machine):
     labels: str | None = option(None, "CSV with path or clip_id, then label, patient, clip, frame, grade, split …")
     label_column: str = option("label", "The column of the CSV that holds the label.")
     labels_from: str | None = option(None, "Take each file's label from the name of its folder.", choices=("folder",))
+    layout: str = option("auto", "How a known data set lays out its files.", choices=("auto", "none", *LAYOUTS))
     patient_from: str | None = option(
         None, "Where patients come from: column:NAME, folder, regex:…, dicom, clip, or unknown."
     )
     unit: str = option("patient", "What counts as independent.", choices=("patient", "sweep", "clip"))
+    kinds: tuple[str, ...] = option(
+        ("b-mode",), "Kinds of clips to take: b-mode, colour, contrast, m-mode, spectral, dual, quad, other, or all."
+    )
     sector: str = option("mask", "Blank what lies outside the sector, or leave it.", choices=("mask", "off"))
-    keep: tuple[str, ...] = option((), "Further columns of the labels to keep: device,site,…")
+    doubtful: str = option(
+        "quarantine", "Clips whose sector is uncertain: leave them out, or keep them.", choices=("quarantine", "keep")
+    )
+    sign_off: str | None = option(None, "The doubtful.csv in which a person has accepted clips.", is_path=True)
+    text_inside: str = option(
+        "keep", "Clips with what looks like text inside the sector.", choices=("keep", "quarantine")
+    )
+    keep: tuple[str, ...] = option(
+        (), "Further columns to keep: device,site,… of the labels; view_name,stage_name,… of DICOM."
+    )
     size: int = option(256, "Side of the stored frames in pixels, letterboxed.", minimum=16, maximum=2048)
     every: int = option(1, "Keep every n-th frame of a clip.", minimum=1)
-    max_frames: int | None = option(None, "Keep at most so many frames a clip, evenly spread.", minimum=1)
+    max_frames: int | None = option(
+        None, "Keep at most so many frames a clip, evenly spread; by default all.", minimum=1
+    )
+    max_seconds: int = option(600, "Time for one file before it is quarantined.", minimum=1, decides=False)
+    max_memory_mb: int = option(4096, "Memory for one file before it is quarantined.", minimum=64, decides=False)
     scheduler: str | None = option(None, "A Dask scheduler to work on, tcp://HOST:PORT.", decides=False)
     dry_run: bool = option(False, "Say what would be done, write nothing.", decides=False)
 

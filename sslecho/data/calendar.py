@@ -35,9 +35,11 @@ class Calendar:
 
     Args:
         rows: of the clips' table, `day` as `shifted_day` gives it.
+        true_dates: False where dates were shifted patient by patient, so that they order no two patients.
     """
 
-    def __init__(self, rows: Iterable[Mapping[str, Any]]):
+    def __init__(self, rows: Iterable[Mapping[str, Any]], *, true_dates: bool = True):
+        self._true_dates = true_dates
         self._first_of_patient: dict[str, int] = {}
         studies: dict[str, int] = {}
         for row in rows:
@@ -58,6 +60,10 @@ class Calendar:
         day, patient = row.get("day"), row.get("patient_id")
         if day is None:
             return {**row, "day": None, "period": None}
-        earlier = int(np.searchsorted(self._days, day, side="left"))
         since_first = day - self._first_of_patient[patient] if patient is not None else None
-        return {**row, "day": since_first, "period": PARTS * earlier // len(self._days)}
+        earlier = int(np.searchsorted(self._days, day, side="left"))
+        return {
+            **row,
+            "day": since_first,
+            "period": PARTS * earlier // len(self._days) if self._true_dates else None,
+        }

@@ -1,31 +1,38 @@
-"""One clip's share of an ingest, done in a worker process: open, decode, find the sector, letterbox, hash.
+"""One clip's share of an ingest, done in a worker process: open, look, decode, letterbox, hash.
 
 Pixels go to a part file beside the store, everything else into a small result. Nothing that names a person or a
 file is in either, and what goes wrong is told in our own words: decoders quote what they read.
 """
 
+import dataclasses
 import json
 import os
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
+from sslecho.data.calendar import shifted_day
+from sslecho.data.clip_frames import StoredFrames
+from sslecho.data.containers.archive import borrowed
+from sslecho.data.containers.member import Member
+from sslecho.data.file_sequence import FileSequence
 from sslecho.data.identity import Identity
-from sslecho.data.letterbox import Letterbox
-from sslecho.data.readers.recording import Frame, Origin, Recording, Unreadable, quiet
-from sslecho.data.readers.sniff import open_recording, reader_of
-from sslecho.data.sector import find_sector
+from sslecho.data.look import Doubtful, LeftOut, Look, Rules, first_frames, look_at
+from sslecho.data.readers.recording import Recording, Unreadable, quiet
+from sslecho.data.readers.sniff import open_recording
+from sslecho.data.sector import CONFIDENT, Outline
+from sslecho.data.signoff import draw_doubt
+from sslecho.errors import SslechoError
 
-# The sector is found from a clip's first kept frames; so many are in memory at once.
-LOOK_AT_FRAMES = 64
-LOOK_AT_BYTES = 2**28
+FRAMES_OF_A_DRY_RUN = 5
 
 
 @dataclass(frozen=True)
@@ -36,17 +43,21 @@ class ClipOptions:
         dicom_patient: take the patient from the file.
         patient_unit: the patient is the unit.
         every, max_frames: which frames are kept.
-        sector: "mask" or "off".
+        hints: what the file says of its view that is kept, names of columns.
         size: side of the stored frames, in pixels.
-        dry_run: open and count only.
+        scratch: folder for members of zip and tar files while they are read; outside the store.
+        doubts: folder for pictures of clips whose sector is uncertain; outside the store.
+        dry_run: open and look only.
     """
 
     dicom_patient: bool
     patient_unit: bool
     every: int
     max_frames: int | None
-    sector: str
+    hints: tuple[str, ...]
     size: int
+    scratch: str
+    doubts: str
     dry_run: bool
 
 
@@ -55,7 +66,7 @@ class ClipTask:
     """All that a worker needs to know of a clip.
 
     Attributes:
-        files: paths of the clip's file or files.
+        files: paths of the clip's file or files, and for one that lies in a container which member of it.
         frame_numbers: for several files each one's frame in the source.
         part: where the pixels go; the result is written beside it.
         clip: columns of the clips' table that are known already.
@@ -63,9 +74,11 @@ class ClipTask:
         problem: why the clip is left out although its files may be fine.
         key: the store's secret, to hash what the files say of patient, study, site and device.
         options: what holds for all clips.
+        rules: what is taken and how.
+        outlines: of other clips of its device; given when a clip in doubt has its second and last turn.
     """
 
-    files: tuple[str, ...]
+    files: tuple[tuple[str, Member | None], ...]
     frame_numbers: tuple[int, ...] | None
     part: str
     clip: dict[str, Any]
@@ -73,48 +86,31 @@ class ClipTask:
     problem: str | None
     key: bytes
     options: ClipOptions
+    rules: Rules
+    outlines: tuple[Outline, ...] | None = None
 
 
 class NoSpace(Exception):
     """The part could not be written; the run stops, for the file is not at fault."""
 
 
-class FileSequence:
-    """A clip that came as files of frames."""
-
-    time_source: str | None = None
-
-    def __init__(self, files: Sequence[Path], frame_numbers: Sequence[int]):
-        self._recordings = [open_recording(file) for file in files]
-        if any(recording.n_frames != 1 for recording in self._recordings):
-            raise Unreadable("one of the clip's files has several frames; a clip's files hold one each")
-        self._frame_numbers = frame_numbers
-        self.n_frames = len(files)
-        self.origin: Origin = self._recordings[0].origin
-        if any(recording.origin.patient != self.origin.patient for recording in self._recordings):
-            raise Unreadable("the clip's files are of different patients")
-        spacings = {recording.spacing_mm for recording in self._recordings}
-        self.spacing_mm = spacings.pop() if len(spacings) == 1 else None
-
-    def frames(self, indices: Sequence[int]) -> Iterator[Frame]:
-        for index in indices:
-            for frame in self._recordings[index].frames([0]):
-                yield Frame(self._frame_numbers[index], None, frame.pixels)
-
-
 def ingest_clip(task: ClipTask) -> dict[str, Any]:
     """Do one clip, unless an interrupted run had done it.
 
     Returns:
-        {"reason"} for a clip that is left out; {"no_space"} where the disk is full;
-        else {"clip", "frames", "n_frames", "crc"}: columns of the tables, and the part's checksum.
+        {"reason"} for a clip that is left out, with "kind" where that is why; {"doubtful"} where it should have a
+        second turn; {"no_space"} where the disk is full; for a dry run {"clip", "kind", "n_frames", "seconds"};
+        else {"clip", "frames", "n_frames", "crc", "outline"}: columns of the tables, the part's checksum, and the
+        sector for others of the same device.
     """
     with quiet():
         try:
-            return _finished(task) or _accept(task)
+            return _finished(task) or _open_and_accept(task)
+        except LeftOut as error:
+            return {"reason": str(error), "kind": error.kind}
         except Unreadable as error:
             return {"reason": str(error)}
-        except NoSpace:
+        except (NoSpace, SslechoError):
             return {"no_space": True}
         except MemoryError:
             return {"reason": "it needs more memory than there is"}
@@ -162,39 +158,105 @@ def _finished(task: ClipTask) -> dict[str, Any] | None:
     return result if crc == result["crc"] else None
 
 
-def _accept(task: ClipTask) -> dict[str, Any]:
-    files = [Path(file) for file in task.files]
-    recording: Recording = open_recording(files[0])
-    # Labels may name the clip of a file that holds all of its frames.
-    if task.frame_numbers is not None and (len(files) > 1 or recording.n_frames == 1):
-        recording = FileSequence(files, task.frame_numbers)
-    if task.problem is not None:
-        raise Unreadable(task.problem)
-    clip = _clip_columns(task, recording)
-    indices = choose_frames(recording.n_frames, every=task.options.every, max_frames=task.options.max_frames)
-    if task.options.dry_run:
-        return {"clip": clip, "n_frames": len(indices), "kind": reader_of(files[0]).removesuffix("_file")}
-    stored = _Stored(recording, indices, sector=task.options.sector, size=task.options.size)
-    kept, crc = _write_part(Path(task.part), stored)
-    if not kept:
+def _open_and_accept(task: ClipTask) -> dict[str, Any]:
+    started = time.process_time()
+    with ExitStack() as stack:
+        paths = [_fetch(stack, path, member, task.options.scratch) for path, member in task.files]
+        recording = open_recording(paths[0])
+        # Labels may name the clip of a file that holds all of its frames.
+        if task.frame_numbers is not None and (len(paths) > 1 or recording.n_frames == 1):
+            recording = FileSequence([recording, *map(open_recording, paths[1:])], task.frame_numbers)
+        if task.problem is not None:
+            raise Unreadable(task.problem)
+        clip = _clip_columns(task, recording)
+        indices = choose_frames(recording.n_frames, every=task.options.every, max_frames=task.options.max_frames)
+        if task.options.dry_run:
+            return {"clip": clip, **_foreseen(recording, indices, task.rules, started)}
+        return _accept(task, recording, clip, indices)
+
+
+def _fetch(stack: ExitStack, path: str, member: Member | None, scratch: str) -> Path:
+    return Path(path) if member is None else stack.enter_context(borrowed(member, Path(scratch)))
+
+
+def _foreseen(recording: Recording, indices: Sequence[int], rules: Rules, started: float) -> dict[str, Any]:
+    """Kind, number of frames and processor seconds, from opening the file and decoding a few of its frames."""
+    opened = time.process_time()
+    start, _ = first_frames(recording, indices[:FRAMES_OF_A_DRY_RUN])
+    if not start:
         raise Unreadable("none of its frames can be decoded")
-    frames = {
-        "frame_index": [index for index, _ in kept],
-        "time_s": [time_s for _, time_s in kept],
-        "label": [task.own.get(index, (None, None))[0] for index, _ in kept],
-        "grade": [task.own.get(index, (None, None))[1] for index, _ in kept],
-        "spacing_mm": recording.spacing_mm / stored.letterbox.scale if recording.spacing_mm else None,
-        **dict(zip(("crop_x0", "crop_y0", "crop_x1", "crop_y1"), stored.letterbox.crop, strict=True)),
-        "scale": stored.letterbox.scale,
+    look = look_at(
+        start, regions=recording.regions, modes=recording.modes, rules=dataclasses.replace(rules, sector="off")
+    )
+    a_frame = (time.process_time() - opened) / len(start)
+    return {"kind": look.kind, "n_frames": len(indices), "seconds": opened - started + a_frame * len(indices)}
+
+
+def _accept(task: ClipTask, recording: Recording, clip: dict[str, Any], indices: Sequence[int]) -> dict[str, Any]:
+    start, rest = first_frames(recording, indices, all_in_color=task.rules.keeps_flow)
+    if not start:
+        raise Unreadable("none of its frames can be decoded")
+    group = [clip["device"], *start[0].pixels.shape]
+    try:
+        look = look_at(
+            start, regions=recording.regions, modes=recording.modes, rules=task.rules, outlines=task.outlines or ()
+        )
+    except Doubtful as doubt:
+        if task.outlines is None:
+            return {"doubtful": {"group": group}}
+        draw_doubt(Path(task.options.doubts), task.clip["source_id"], doubt.picture, doubt.sector)
+        raise
+    stored = StoredFrames(look, rest, size=task.options.size)
+    kept, crc = _write_part(Path(task.part), stored)
+    result = {
+        "clip": clip | _seen(look, stored, has_times=_has_times(recording, kept), source=recording.time_source),
+        "frames": _frame_columns(task, stored, kept, recording.spacing_mm),
+        "n_frames": len(kept),
+        "crc": crc,
+        "outline": None,
     }
-    has_times = all(time_s is not None for _, time_s in kept) and recording.time_source is not None
-    clip |= {"sector": stored.sector, "frame_time_source": recording.time_source if has_times else None}
-    result = {"clip": clip, "frames": frames, "n_frames": len(kept), "crc": crc}
+    sector = look.sector
+    if sector is not None and sector.outline is not None and sector.confidence >= CONFIDENT:
+        result["outline"] = {"group": group, "outline": dataclasses.asdict(sector.outline)}
     try:
         _replace(Path(task.part + ".json"), json.dumps(result).encode())
     except OSError as error:
         raise NoSpace from error
     return result
+
+
+def _has_times(recording: Recording, kept: Sequence[tuple[int, float | None]]) -> bool:
+    return all(time_s is not None for _, time_s in kept) and recording.time_source is not None
+
+
+def _seen(look: Look, stored: StoredFrames, *, has_times: bool, source: str | None) -> dict[str, Any]:
+    """Columns of the clip's row that its pixels tell."""
+    sector = look.sector
+    columns: dict[str, Any] = {"kind": look.kind, "frame_time_source": source if has_times else None, "sector": "off"}
+    if sector is not None:
+        # A polygon's whole numbers are pixel centers, a letterbox's are edges.
+        polygon = stored.letterbox.to_stored(sector.polygon + 0.5).round(2)
+        columns |= {
+            "sector": "whole" if sector.mask.all() else "mask",
+            "sector_confidence": round(float(sector.confidence), 4),
+            "sector_polygon": polygon.ravel().tolist(),
+            "text_inside": look.text_inside,
+        }
+    return columns
+
+
+def _frame_columns(
+    task: ClipTask, stored: StoredFrames, kept: Sequence[tuple[int, float | None]], spacing_mm: float | None
+) -> dict[str, Any]:
+    return {
+        "frame_index": [index for index, _ in kept],
+        "time_s": [time_s for _, time_s in kept],
+        "label": [task.own.get(index, (None, None))[0] for index, _ in kept],
+        "grade": [task.own.get(index, (None, None))[1] for index, _ in kept],
+        "spacing_mm": spacing_mm / stored.letterbox.scale if spacing_mm else None,
+        **dict(zip(("crop_x0", "crop_y0", "crop_x1", "crop_y1"), stored.letterbox.crop, strict=True)),
+        "scale": stored.letterbox.scale,
+    }
 
 
 def _clip_columns(task: ClipTask, recording: Recording) -> dict[str, Any]:
@@ -213,48 +275,15 @@ def _clip_columns(task: ClipTask, recording: Recording) -> dict[str, Any]:
     ):
         if clip.get(column) is None:
             clip[column] = identity.maybe(kind, value)
+    for column in task.options.hints:
+        clip[column] = recording.hints.get(column)
+    clip["day"] = shifted_day(identity, origin.date)
     if task.options.patient_unit:
         clip["unit_id"] = clip["patient_id"]
     return clip
 
 
-class _Stored:
-    """The frames of a recording as they will be stored; after the first one, how that was done."""
-
-    letterbox: Letterbox
-    sector: str
-
-    def __init__(self, recording: Recording, indices: Sequence[int], *, sector: str, size: int):
-        self._frames = recording.frames(indices) if indices else iter(())
-        self._wants_sector = sector == "mask"
-        self._size = size
-
-    def __iter__(self) -> Iterator[tuple[Frame, UInt8[np.ndarray, "h w"]]]:
-        first = next(self._frames, None)
-        if first is None:
-            return
-        shape = first.pixels.shape
-        n_looked_at = max(1, min(LOOK_AT_FRAMES, LOOK_AT_BYTES // first.pixels.size))
-        start = [first, *islice(self._frames, n_looked_at - 1)]
-        _refuse_other_shapes(start, shape)
-        found = find_sector([frame.pixels for frame in start]) if self._wants_sector else None
-        if self._wants_sector and found is None:
-            # What is burned in around it can't be blanked, and may be a name.
-            raise Unreadable("no sector was found in it; if it shows no one's name, ingest it with --sector off")
-        self.sector = "off" if found is None else "whole" if found.mask.all() else "mask"
-        box = found.box if found else (0, 0, shape[1], shape[0])
-        self.letterbox = Letterbox(box, (self._size, self._size))
-        for frame in chain(start, self._frames):
-            _refuse_other_shapes([frame], shape)
-            yield frame, self.letterbox(found.blank(frame.pixels) if found else frame.pixels)
-
-
-def _refuse_other_shapes(frames: Sequence[Frame], shape: tuple[int, ...]) -> None:
-    if any(frame.pixels.shape != shape for frame in frames):
-        raise Unreadable("its frames differ in size")
-
-
-def _write_part(part: Path, stored: _Stored) -> tuple[list[tuple[int, float | None]], int]:
+def _write_part(part: Path, stored: StoredFrames) -> tuple[list[tuple[int, float | None]], int]:
     """Write the pixels; returns index and time of each frame, and the checksum."""
     kept, crc = [], 0
     try:

@@ -7,9 +7,8 @@ from itertools import islice
 import numpy as np
 from jaxtyping import UInt8
 
-from sslecho.data.burned_in import find_text
 from sslecho.data.readers.recording import Frame, Recording, Region, Unreadable
-from sslecho.data.sector import CONFIDENT, Outline, Sector, find_panel, find_sector
+from sslecho.data.sector import CONFIDENT, Outline, Sector, find_sector
 from sslecho.data.triage import flow_mask, triage
 
 LOOK_AT_FRAMES = 64  # so many are in memory at once
@@ -40,7 +39,7 @@ class Doubtful(Unreadable):
             said = "no sector was found in it, so what is burned in around it can't be blanked"
         else:
             said = f"where its sector lies is uncertain (confidence {sector.confidence:.2f})"
-        super().__init__(f"{said}; sign it off with --sign-off, or ingest it with --sector off if it shows no one's name")
+        super().__init__(f"{said}; sign it off with --sign-off, or take it with --sector off if it shows no one's name")
         self.picture = picture
         self.sector = sector
 
@@ -131,13 +130,10 @@ def look_at(
         raise LeftOut(seen.kind, seen.why)
     if rules.sector == "off" or rules.signed_off == "whole":
         return Look(seen.kind, None, None, list(start))
-    if seen.kind in WITH_FAN:
-        sector = find_sector(gray, regions=regions, outlines=outlines)
-    else:
-        sector = find_panel(gray, regions=regions)
+    sector = find_sector(gray, regions=regions, outlines=outlines)
     if sector is None or (sector.confidence < CONFIDENT and rules.signed_off != "yes"):
         raise Doubtful(gray[0], sector)
-    has_text = bool(find_text(gray, sector.mask).boxes) if seen.kind in WITH_FAN else None
+    has_text = None
     if has_text and rules.text_inside == "quarantine":
         raise Unreadable("what looks like text stands inside its sector; take it with --text-inside keep")
     return Look(seen.kind, sector, has_text, list(start))

@@ -22,9 +22,14 @@ class OutlinesByDevice:
             if note is not None:
                 known = found.setdefault(tuple(note["group"]), [])
                 if len(known) < MOST:
-                    known.append(Outline(**note["outline"]))
+                    known.append(Outline(**{name: _tuple(value) for name, value in note["outline"].items()}))
         self._candidates = {group: consensus(outlines) for group, outlines in found.items()}
 
     def of(self, group: Iterable[Any]) -> tuple[Outline, ...]:
         """Candidates for a clip of this device, height and width; none where the device is new."""
         return tuple(self._candidates.get(tuple(group), ()))
+
+
+def _tuple(value: Any) -> Any:
+    """JSON's lists as the tuples that they were."""
+    return tuple(value) if isinstance(value, list) else value

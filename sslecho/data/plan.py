@@ -1,34 +1,18 @@
-"""What an ingest will do: which files there are, which of them make a clip, and what is said of each clip."""
+"""Which files make a clip, and what is said of each clip."""
 
-import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from sslecho.data.identity import Identity
 from sslecho.data.labels import LabelRow, LabelTable
 from sslecho.data.patients import PatientFrom
+from sslecho.data.sources import SourceFile
 from sslecho.errors import InputError
 
 PER_CLIP = ("patient", "unit", "split")
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """A file below a source folder.
-
-    Attributes:
-        name: unique among all files of the run; decides the order and the ids.
-        relative: its path below the source, as labels name it.
-        size_bytes: its length.
-    """
-
-    name: str
-    relative: str
-    path: Path
-    size_bytes: int
 
 
 @dataclass(frozen=True)
@@ -63,34 +47,6 @@ class Plan:
     warnings: list[str]
 
 
-def find_files(sources: Sequence[Path], *, leave_out: Sequence[Path]) -> list[SourceFile]:
-    """Every file below the sources, in order; hidden ones are skipped.
-
-    Args:
-        sources: folders and files.
-        leave_out: files that are no sources, and folders not to enter.
-
-    Raises:
-        InputError: a source is missing, or there is no file at all.
-    """
-    out = {path.resolve() for path in leave_out}
-    found = []
-    for number, source in enumerate(sources):
-        if not source.exists():
-            raise InputError(f"{source} does not exist; name a folder or file of ultrasound")
-        prefix = f"{number}/" if len(sources) > 1 else ""
-        paths = [source] if source.is_file() else _walk(source, out)
-        named = ((path.name if path == source else path.relative_to(source).as_posix(), path) for path in paths)
-        found += [
-            SourceFile(prefix + relative, relative, path, path.stat().st_size)
-            for relative, path in sorted(named)
-            if path.resolve() not in out
-        ]
-    if not found:
-        raise InputError(f"there is no file in {', '.join(map(str, sources))}; name a folder that holds ultrasound")
-    return found
-
-
 def plan_clips(
     files: Sequence[SourceFile],
     *,
@@ -103,7 +59,7 @@ def plan_clips(
     """Which files make which clip, and what the labels say of it.
 
     Args:
-        files: as `find_files` returns them.
+        files: as `sources.find_files` returns them.
         labels: the labels file, read with the patients' column of `patient_from`.
         labels_from: "folder" takes the first folder below the source as the label, where `labels` give none.
         patient_from: where patients come from.
@@ -124,18 +80,6 @@ def plan_clips(
         for name, members in groups.items()
     ]
     return Plan(clips, _warnings(labels, unmatched))
-
-
-def _walk(source: Path, leave_out: set[Path]) -> Iterable[Path]:
-    for folder, folders, names in os.walk(source):
-        folders[:] = [
-            name for name in folders if not name.startswith(".") and (Path(folder) / name).resolve() not in leave_out
-        ]
-        for name in names:
-            path = Path(folder) / name
-            # A broken link, a socket or a pipe is no file.
-            if not name.startswith(".") and path.is_file():
-                yield path
 
 
 def _match(
@@ -202,8 +146,8 @@ def _plan_clip(
     patient = same["patient"] if patient_from.kind == "column" else None
     if patient_from.kind in ("folder", "regex"):
         patient = patient_from.from_path(first, labelled_folder=labels_from == "folder")
-    problem = None
-    if patient is None and patient_from.kind in ("column", "folder", "regex"):
+    problem = next((file.problem for file in files if file.problem is not None), None)
+    if problem is None and patient is None and patient_from.kind in ("column", "folder", "regex"):
         problem = patient_from.why_not()
     if unit == "sweep" and same["unit"] is None:
         problem = problem or "the labels name no unit for it"

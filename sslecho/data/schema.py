@@ -35,6 +35,9 @@ CLIPS = pa.schema(
     ]
 )
 
+# What DICOM files say of their view, kept on request and never taken for truth.
+HINTS = ("series_description", "stage_name", "view_name", "view_code")
+
 FRAMES = pa.schema(
     [
         ("clip_id", pa.string()),

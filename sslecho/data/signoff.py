@@ -98,7 +98,7 @@ def read_signed_off(path: Path) -> dict[str, str]:
     answers = {}
     for line, row in enumerate(rows, start=2):
         if row.get("path") is None or row.get("accept") is None:
-            raise InputError(f"--sign-off {path} line {line} lacks `path` or `accept`; keep the columns of doubtful.csv")
+            raise InputError(f"--sign-off {path} line {line} lacks `path` or `accept`, columns of doubtful.csv")
         answer = row["accept"].strip().lower()
         if answer and answer not in ANSWERS:
             raise InputError(f"--sign-off {path} line {line}: accept {answer!r} must be yes, whole or empty")

@@ -1,81 +1,93 @@
 """What an ingest did, in numbers; paths are for the terminal and never enter the store."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sslecho.data.clip_task import ClipTask
-from sslecho.data.plan import Plan, PlannedClip
+from sslecho.data.plan import PlannedClip
+from sslecho.data.prepare import Prepared
 from sslecho.data.store import Store
 
+SECONDS_AN_HOUR = 3600.0
 
-def summarize(store: Store, plan: Plan, tasks: Sequence[ClipTask], *, already: bool) -> dict[str, Any]:
+
+def summarize(store: Store, prepared: Prepared, *, already: bool) -> dict[str, Any]:
     """The JSON of `sslecho ingest`.
 
     Args:
         store: what was made.
-        plan: its clips in order.
-        tasks: one for each clip of the plan.
+        prepared: from what.
         already: an earlier run had made it.
     """
-    reasons = {row["source_id"]: row["reason"] for row in store.quarantine().to_pylist()}
-    left_out = [
-        (clip, reasons[task.clip["source_id"]])
-        for clip, task in zip(plan.clips, tasks, strict=True)
-        if task.clip["source_id"] in reasons
-    ]
-    summary = _counts(plan, left_out)
+    found = {row["source_id"]: row for row in store.quarantine().to_pylist()}
+    pairs = zip(prepared.plan.clips, prepared.source_ids, strict=True)
+    left_out = [(clip, found[source_id]) for clip, source_id in pairs if source_id in found]
+    summary = _counts(prepared, left_out)
+    text_inside = Counter(store.clips["text_inside"].to_pylist())[True]
     summary |= {
         "frames": len(store),
         "clips": store.clips.num_rows,
         "patients": _n_patients(store.clips["patient_id"].to_pylist()),
-        "sectors": dict(Counter(store.clips["sector"].to_pylist())),
+        "kinds": _sorted(Counter(store.clips["kind"].to_pylist())),
+        "sectors": _sorted(Counter(store.clips["sector"].to_pylist())),
+        "text_inside": text_inside,
         "store": str(store.path),
         "unit": store.unit,
         "already": already,
     }
+    if text_inside:
+        summary["warnings"] = [
+            *summary["warnings"],
+            f"{text_inside} clips have what looks like text inside the sector, which is not blanked: look at them with "
+            "`sslecho check`, or leave them out with --text-inside quarantine",
+        ]
     return summary
 
 
-def foresee(plan: Plan, results: Iterable[tuple[ClipTask, dict[str, Any]]], *, n_pixels: int) -> dict[str, Any]:
-    """The same for a dry run: what the files' headers promise. Pixels may turn out to be damaged later.
+def foresee(
+    prepared: Prepared, results: Iterable[tuple[ClipTask, dict[str, Any]]], *, n_workers: int
+) -> dict[str, Any]:
+    """The same for a dry run: what headers and first frames promise. Later frames may turn out to be damaged.
 
     Args:
-        plan: the clips in order.
+        prepared: what would be done.
         results: of each clip's task, in the same order.
-        n_pixels: of a stored frame.
+        n_workers: that would do it.
     """
     left_out, patients, kinds = [], [], Counter()
-    n_frames = 0
-    for clip, (_, result) in zip(plan.clips, results, strict=True):
+    n_frames, seconds = 0, 0.0
+    for clip, (_, result) in zip(prepared.plan.clips, results, strict=True):
         if "reason" in result:
-            left_out.append((clip, result["reason"]))
+            left_out.append((clip, result))
             continue
         n_frames += result["n_frames"]
+        seconds += result["seconds"]
         patients.append(result["clip"]["patient_id"])
         kinds[result["kind"]] += 1
-    summary = _counts(plan, left_out)
+    summary = _counts(prepared, left_out)
     summary |= {
         "frames": n_frames,
         "clips": len(patients),
         "patients": _n_patients(patients),
-        "kinds": dict(kinds),
-        "gigabytes": n_frames * n_pixels / 1e9,
+        "kinds": _sorted(kinds),
+        "gigabytes": n_frames * prepared.size**2 / 1e9,
+        "hours": seconds / SECONDS_AN_HOUR / n_workers,
         "store": None,
+        "unit": prepared.unit,
         "already": False,
     }
     return summary
 
 
-def source_rows(plan: Plan, tasks: Sequence[ClipTask], left_out: Collection[str]) -> Iterator[dict[str, Any]]:
+def source_rows(prepared: Prepared, left_out: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """The table that leads from ids back to files.
 
     Args:
-        plan: the clips in order.
-        tasks: one for each clip of the plan.
-        left_out: source ids in quarantine.
+        prepared: what was done.
+        left_out: has the source ids in quarantine.
     """
-    for clip, task in zip(plan.clips, tasks, strict=True):
+    for clip, task in zip(prepared.plan.clips, prepared.tasks, strict=True):
         source_id = task.clip["source_id"]
         frames = clip.frame_numbers or [None] * len(clip.files)
         for file, frame in zip(clip.files, frames, strict=True):
@@ -87,16 +99,26 @@ def source_rows(plan: Plan, tasks: Sequence[ClipTask], left_out: Collection[str]
             }
 
 
-def _counts(plan: Plan, left_out: Sequence[tuple[PlannedClip, str]]) -> dict[str, Any]:
-    files = sum(len(clip.files) for clip in plan.clips)
-    quarantine = [{"path": str(file.path), "reason": reason} for clip, reason in left_out for file in clip.files]
+def _counts(prepared: Prepared, left_out: Sequence[tuple[PlannedClip, Mapping[str, Any]]]) -> dict[str, Any]:
+    """Files, and those that were left out: for their kind alone, and all with their reasons."""
+    files = sum(len(clip.files) for clip in prepared.plan.clips)
+    quarantine = [{"path": file.shown, "reason": said["reason"]} for clip, said in left_out for file in clip.files]
+    kinds = Counter(said["kind"] for _, said in left_out if said.get("kind") is not None)
+    layout = prepared.layout
     return {
         "files": files,
         "accepted": files - len(quarantine),
         "quarantined": len(quarantine),
+        "left_out": _sorted(kinds),
         "quarantine": quarantine,
-        "warnings": plan.warnings,
+        "warnings": list(prepared.plan.warnings),
+        "layout": {"name": layout.name, "why": layout.why},
     }
+
+
+def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
+    """The commonest first."""
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _n_patients(patients: Sequence[str | None]) -> int | None:

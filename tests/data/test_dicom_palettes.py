@@ -42,7 +42,8 @@ def with_palette(
 
 def shown(path: Path) -> tuple[np.ndarray, np.ndarray]:
     recording = open_recording(path)
-    return next(iter(recording.frames([0]))).pixels, next(iter(recording.rgb([0])))
+    shown = next(iter(recording.frames([0], in_color=[0])))
+    return shown.pixels, shown.rgb if shown.rgb is not None else np.repeat(shown.pixels[..., None], 3, axis=2)
 
 
 @pytest.mark.parametrize("big", [False, True])

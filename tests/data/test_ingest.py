@@ -256,7 +256,8 @@ def test_a_dry_run_writes_nothing(archive, tmp_path: Path):
     store, summary = ingest([source], tmp_path / "store", patient_from="unknown", dry_run=True)
     assert store is None
     assert (summary["files"], summary["accepted"], summary["clips"], summary["frames"]) == (4, 3, 3, 5)
-    assert summary["kinds"] == {"image": 2, "video": 1}
+    assert summary["kinds"] == {"b-mode": 3}
+    assert 0 < summary["hours"] < 1
     assert summary["gigabytes"] == pytest.approx(5 * 256**2 / 1e9)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["archive"]
 

@@ -17,7 +17,7 @@ class Unreadable(Exception):
 
 
 class Frame(NamedTuple):
-    """One decoded frame: 0-based index in the source, seconds since the first frame, gray pixels, color if asked for."""
+    """One decoded frame: 0-based index in the source, seconds since the first frame, gray, and color if asked for."""
 
     index: int
     time_s: float | None

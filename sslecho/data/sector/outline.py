@@ -116,7 +116,8 @@ def _distance(one: Outline, other: Outline) -> float:
 
 
 def _content(outline: Outline) -> tuple[float, ...]:
-    return (*outline.shape, *outline.clip, *(outline.apex or (-1e9, -1e9)), *outline.angles, *outline.radii)
+    said = (*outline.shape, *outline.clip, *(outline.apex or (-1e9, -1e9)), *outline.angles, *outline.radii)
+    return tuple(map(float, said))
 
 
 def _clipped(corners: Float[np.ndarray, "n 2"], box: tuple[float, float, float, float]) -> Float[np.ndarray, "m 2"]:

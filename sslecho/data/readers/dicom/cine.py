@@ -3,16 +3,13 @@
 import logging
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import UInt8
 from pydicom import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from sslecho.data.readers.dicom.codecs import SYNTAXES, codec_of
-from sslecho.data.readers.dicom.decoders import Picture
 from sslecho.data.readers.dicom.header import number, text
 from sslecho.data.readers.dicom.hints import hints
 from sslecho.data.readers.dicom.layout import layout_of
@@ -83,35 +80,21 @@ class Cine:
         self.spacing_mm = spacing_mm(header)
         self.is_color = self._shades.is_color
 
-    def frames(self, indices: Sequence[int]) -> Iterator[Frame]:
-        for index, picture in self._pictures(indices, wants_luma=True):
-            yield Frame(index, self._clock(index) if self._clock else None, self._shown(index, picture))
-
-    def rgb(self, indices: Sequence[int]) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-        for index, picture in self._pictures(indices, wants_luma=False):
-            yield self._shown(index, picture, rgb=True)
-
-    def _pictures(self, indices: Sequence[int], *, wants_luma: bool) -> Iterator[tuple[int, Picture]]:
-        pictures = self._pixels.pictures(indices, wants_luma=wants_luma)
+    def frames(self, indices: Sequence[int], *, in_color: Collection[int] = ()) -> Iterator[Frame]:
+        wanted = in_color if self.is_color else ()
+        pictures = self._pixels.pictures(indices, in_color=wanted)
         for index in indices:
             try:
                 with quiet():
                     picture = next(pictures)
+                    gray = self._shades.gray(picture)
+                    rgb = self._shades.rgb(picture) if index in wanted else None
             except EOFError:
                 raise Unreadable(f"it ends before frame {index}, though it claims {self.n_frames} frames") from None
             except DICOM_ERRORS as error:
-                raise _undecodable(index, error) from error
-            yield index, picture
-
-    def _shown(self, index: int, picture: Picture, *, rgb: bool = False) -> np.ndarray:
-        try:
-            return self._shades.rgb(picture) if rgb else self._shades.gray(picture)
-        except DICOM_ERRORS as error:
-            raise _undecodable(index, error) from error
-
-
-def _undecodable(index: int, error: Exception) -> Unreadable:
-    return Unreadable(f"its pixels can't be decoded at frame {index} ({type(error).__name__})")
+                said = f"its pixels can't be decoded at frame {index} ({type(error).__name__})"
+                raise Unreadable(said) from error
+            yield Frame(index, self._clock(index) if self._clock else None, gray, rgb)
 
 
 def _opened(path: Path) -> Opened:

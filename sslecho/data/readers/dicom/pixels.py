@@ -1,6 +1,6 @@
 """The frames of a DICOM file, decoded one at a time: no more than one is in memory, whatever the file's size."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from io import BufferedReader
 from struct import unpack
 
@@ -36,8 +36,8 @@ class Pixels:
         if opened.n_bytes is not None:
             self._refuse_short(opened.n_bytes)
 
-    def pictures(self, indices: Sequence[int], *, wants_luma: bool) -> Iterator[Picture]:
-        """The frames at ascending indices; with `wants_luma` a decoder may leave the color out.
+    def pictures(self, indices: Sequence[int], *, in_color: Collection[int] = ()) -> Iterator[Picture]:
+        """The frames at ascending indices; of those that are not `in_color` a decoder may leave the color out.
 
         Raises:
             EOFError: the file ends before the frame.
@@ -46,7 +46,7 @@ class Pixels:
         with self._opened.stream() as stream:
             for index in indices:
                 data = self._read(stream, index)
-                yield self._decode(data, self._layout, wants_luma=wants_luma)
+                yield self._decode(data, self._layout, wants_luma=index not in in_color)
 
     def _read(self, stream: BufferedReader, index: int) -> bytes:
         if self._opened.n_bytes is not None:

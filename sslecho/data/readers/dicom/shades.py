@@ -40,7 +40,7 @@ class Shades:
             # Source: DICOM PS3.3 C.7.6.3.1.2: YBR_FULL's first sample is the luma, in full range.
             return self._to_8_bits(samples if samples.ndim == 2 else np.ascontiguousarray(samples[..., 0]))
         if picture.space == "rgb":
-            return np.asarray(Image.fromarray(self._of_three(samples)).convert("L"))
+            return np.asarray(self._merged(samples).convert("L"))
         if self._table is not None:
             return self._luma[self._entries(samples)]
         return self._scaled(samples)
@@ -49,17 +49,25 @@ class Shades:
         """A frame in color; a gray one has three times the same."""
         samples = picture.samples
         if picture.space == "rgb":
-            return self._of_three(samples)
+            return np.ascontiguousarray(self._of_three(samples))
         if picture.space == "ybr":
-            return np.asarray(Image.fromarray(self._of_three(samples), mode="YCbCr").convert("RGB"))
+            ybr = Image.fromarray(np.ascontiguousarray(self._of_three(samples)), mode="YCbCr")
+            return np.asarray(ybr.convert("RGB"))
         if self._table is not None:
             return self._table[self._entries(samples)]
         return np.repeat(self.gray(picture)[..., None], 3, axis=2)
 
+    def _merged(self, samples: np.ndarray) -> Image.Image:
+        samples = self._of_three(samples)
+        if samples.strides[-1] == 1:
+            return Image.fromarray(samples)
+        # Color by planes; far faster than to lay the samples side by side first.
+        return Image.merge("RGB", [Image.fromarray(samples[..., color]) for color in range(3)])
+
     def _of_three(self, samples: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:
         if samples.ndim != 3 or samples.shape[2] != 3:
             raise ValueError("a color frame needs three samples a pixel")
-        return np.ascontiguousarray(self._to_8_bits(samples))
+        return self._to_8_bits(samples)
 
     def _to_8_bits(self, samples: np.ndarray) -> np.ndarray:
         if samples.dtype == np.uint8:

@@ -1,0 +1,167 @@
+"""Colour that is blood or muscle in motion, told from tinted gray maps, colour bars, headers, letters and ECG lines.
+
+Colour is measured as chroma: (Cb, Cr) of BT.601, 0 for gray. A gray map with a tint has one hue for all brightnesses,
+so its chroma is a function of luma alone and can be taken off; flow is what is left.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+from scipy import ndimage
+
+LIT = 8.0  # luma above which a pixel can show a hue
+BINS = 32
+# Chroma. Gray maps stored as JPEG or H.264 stay below 8; the darkest red of a flow map has 40.
+STRONG, WEAK = 20.0, 11.0
+PASTEL = 0.18  # of the luma: less chroma than that is a white with a cast, not flow
+TINT_LEAST = 1.2  # median chroma from which a brightness counts as tinted
+TINT_SHARE, TINT_AGREES, TINT_FITS = 0.7, 0.9, 0.6  # of the lit pixels; of their hues; of pixels that it explains
+TINT_MOST = 0.8  # saturation: gray maps keep some of every channel, flow does not
+BAR_WIDTH = 0.08  # of the picture's side: a colour bar is at most so wide,
+BAR_FILLED = 0.85  # fills so much of its bounding box,
+BAR_LONG = 2.0  # and is so many times as long as wide
+FLAT = 12  # values this near to the median are the same paint,
+PAINT = 0.5  # and so large a share of a part must be of one paint
+
+ROOT = 0.15  # least share of a flow that is red or blue rather than yellow, green or cyan
+
+
+@dataclass(frozen=True)
+class Colored:
+    """What of a picture is in colour.
+
+    Args:
+        flow: pixels of flow.
+        bars: pixels of colour bars.
+        painted: pixels of flat coloured surfaces (headers, charts).
+        tinted: the gray map has a hue, which was taken off first.
+    """
+
+    flow: Bool[np.ndarray, "h w"]
+    bars: Bool[np.ndarray, "h w"]
+    painted: Bool[np.ndarray, "h w"]
+    tinted: bool
+
+
+def flow_mask(rgb: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:
+    """Pixels that show flow (or tissue velocity), after a tint of the gray map has been taken off.
+
+    Letters, lines, colour bars and painted surfaces are not part of it.
+    """
+    return sort_colors(rgb).flow
+
+
+def sort_colors(rgb: UInt8[np.ndarray, "h w 3"]) -> Colored:
+    """Divide the coloured pixels of a picture into flow and graphics."""
+    chroma, luma, tinted = residual_chroma(rgb)
+    empty = np.zeros(chroma.shape, bool)
+    strong = chroma > np.maximum(STRONG, PASTEL * luma)
+    if not strong.any():
+        return Colored(empty, empty, empty, tinted)
+    thick = ndimage.binary_opening(strong, np.ones((3, 3), bool))  # letters and lines are thinner
+    parts, n = ndimage.label(thick, np.ones((3, 3), bool))
+    flow, bars, painted = empty.copy(), empty.copy(), empty.copy()
+    for number, where in enumerate(ndimage.find_objects(parts), start=1):
+        part = parts[where] == number
+        kind = bars if _is_bar(part, rgb.shape) else painted if _is_flat(part, rgb[where]) else flow
+        kind[where] |= part
+    # The rim of a flow is mixed with gray: grow into weaker colour, but not far.
+    flow &= ~_without_root(flow, rgb)
+    reach = max(2, min(rgb.shape[:2]) // 100)
+    flow = ndimage.binary_dilation(flow, iterations=reach, mask=(chroma > WEAK) & ~bars & ~painted) if flow.any() else flow
+    return Colored(flow, bars, painted, tinted)
+
+
+def residual_chroma(
+    rgb: UInt8[np.ndarray, "h w 3"],
+) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"], bool]:
+    """Chroma after the gray map's tint, luma, and whether there was a tint."""
+    values = rgb.astype(np.float32)
+    luma = values @ np.array([0.299, 0.587, 0.114], np.float32)
+    cb, cr = 0.564 * (values[..., 2] - luma), 0.713 * (values[..., 0] - luma)
+    tint = _tint(values, luma, cb, cr)
+    if tint is None:
+        return np.hypot(cb, cr).astype(np.float32), luma, False
+    centers, tint_cb, tint_cr = tint
+    left = np.hypot(cb - np.interp(luma, centers, tint_cb), cr - np.interp(luma, centers, tint_cr))
+    return left.astype(np.float32), luma, True
+
+
+def _tint(
+    values: np.ndarray, luma: np.ndarray, cb: np.ndarray, cr: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Chroma as a function of luma, where it has one hue throughout; None where there is none."""
+    # Painted surfaces are as flat as no echo is; a blue header must not pass for the hue of the gray map.
+    grainy = ndimage.maximum_filter(luma, 3) - ndimage.minimum_filter(luma, 3) > 1
+    lit = (luma > LIT) & grainy
+    n_lit = int(lit.sum())
+    if n_lit < 64:
+        return None
+    bins = np.minimum((luma[lit] * (BINS / 256)).astype(int), BINS - 1)
+    order = np.argsort(bins, kind="stable")
+    counts = np.bincount(bins, minlength=BINS)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    lit_cb, lit_cr, lit_luma = cb[lit][order], cr[lit][order], luma[lit][order]
+    found, weights = [], []
+    for k in range(BINS):
+        if counts[k] < max(12, 0.0003 * n_lit):
+            continue
+        one = slice(starts[k], starts[k + 1])
+        found.append((np.median(lit_luma[one]), np.median(lit_cb[one]), np.median(lit_cr[one])))
+        weights.append(counts[k])
+    if not found:
+        return None
+    table, weight = np.array(found), np.array(weights) / n_lit
+    size = np.hypot(table[:, 1], table[:, 2])
+    tinted = size >= TINT_LEAST
+    if weight[tinted].sum() < TINT_SHARE:
+        return None
+    hue = np.stack([table[tinted, 1], table[tinted, 2]], axis=1) / size[tinted, None]
+    if np.linalg.norm(np.average(hue, axis=0, weights=weight[tinted])) < TINT_AGREES:
+        return None
+    middle = lit & (luma > 40) & (luma < 220)
+    if middle.any():
+        most = values[middle].max(axis=1)
+        if np.median((most - values[middle].min(axis=1)) / most) > TINT_MOST:
+            return None
+    left = np.hypot(
+        cb[lit] - np.interp(luma[lit], table[:, 0], table[:, 1]), cr[lit] - np.interp(luma[lit], table[:, 0], table[:, 2])
+    )
+    if np.mean(left < WEAK) < TINT_FITS:
+        return None
+    # Black has no hue.
+    return np.r_[0, table[:, 0]], np.r_[0, table[:, 1]], np.r_[0, table[:, 2]]
+
+
+def _is_bar(part: Bool[np.ndarray, "h w"], shape: tuple[int, ...]) -> bool:
+    height, width = part.shape
+    narrow, long = min(height, width), max(height, width)
+    side = shape[1] if width < height else shape[0]
+    filled = part.mean()
+    return bool(narrow <= BAR_WIDTH * side and filled >= BAR_FILLED and (long >= BAR_LONG * narrow or narrow <= 0.04 * side))
+
+
+def _without_root(flow: Bool[np.ndarray, "h w"], rgb: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:
+    """Parts that are yellow, green, cyan or magenta throughout, as letters and calipers are.
+
+    A flow map runs from dark red to yellow and from dark blue to cyan (power maps: red to yellow), and fast flow lies
+    within slower flow.
+    """
+    out = np.zeros(flow.shape, bool)
+    parts, n = ndimage.label(ndimage.binary_dilation(flow, iterations=2))
+    if n == 0:
+        return out
+    values = rgb.astype(np.int16)
+    red, green, blue = values[..., 0], values[..., 1], values[..., 2]
+    root = flow & (((red > blue + 20) & (green < 0.7 * red)) | ((blue > red + 20) & (green < 0.85 * blue)))
+    areas = ndimage.sum_labels(flow, parts, range(1, n + 1))
+    roots = ndimage.sum_labels(root, parts, range(1, n + 1))
+    rootless = 1 + np.flatnonzero(roots < ROOT * areas)
+    return flow & np.isin(parts, rootless)
+
+
+def _is_flat(part: Bool[np.ndarray, "h w"], rgb: UInt8[np.ndarray, "h w 3"]) -> bool:
+    """Mostly one paint."""
+    values = rgb[part].astype(np.int16)
+    return bool(np.mean(np.all(np.abs(values - np.median(values, axis=0)) <= FLAT, axis=1)) >= PAINT)
