@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from data.layout_stand_ins import STAND_INS, write_text
 
+from sslecho.api.ingest import ingest_with_summary
 from sslecho.data.layouts import LAYOUT_CHOICES, LAYOUTS
 from sslecho.data.layouts.choose import choose_layout, choose_layouts
 from sslecho.data.layouts.layout import Layout, LayoutReader, Wanted
@@ -70,6 +71,31 @@ def test_every_clip_of_a_stand_in_is_used(tmp_path: Path, name: str):
     assert not [text for text in plan.warnings if "match no file" in text]
     frames = {open_recording(file.path).n_frames for clip in plan.clips for file in clip.files}
     assert frames == {"camus": {3}, "echonet": {2}, "mimic_echo": {2}}.get(name, {1})
+
+
+@pytest.mark.parametrize("name", sorted(STAND_INS))
+@pytest.mark.usefixtures("here")
+def test_every_stand_in_becomes_a_store(tmp_path: Path, name: str):
+    root = STAND_INS[name](tmp_path / "set")
+    options = {"layout": "folder", "patient_from": "unknown"} if name == "folder" else {}
+    store, said = ingest_with_summary(
+        root, tmp_path / "store", sector="off", kinds=("all",), size=16, workers=1, **options
+    )
+    assert store is not None
+    assert (said["quarantined"], said["layout"]["name"]) == (0, name)
+    wanted = {
+        "cactus": (8, None, "sweep"),
+        "camus": (6, 3, "patient"),
+        "csv": (2, 2, "patient"),
+        "echonet": (3, 3, "patient"),
+        "ev9v": (3, None, "unknown"),
+        "fetal_planes": (4, 3, "patient"),
+        "folder": (3, None, "unknown"),
+        "mimic_echo": (6, 2, "patient"),
+    }
+    assert (said["clips"], said["patients"], store.unit) == wanted[name]
+    splits = {"camus", "echonet", "ev9v"}
+    assert (set(store.column("split")) == {"train", "val", "test"}) == (name in splits)
 
 
 @pytest.mark.parametrize("name", sorted(set(STAND_INS) - {"csv", "folder"}))
