@@ -69,7 +69,9 @@ def sort_colors(rgb: UInt8[np.ndarray, "h w 3"]) -> Colored:
     # The rim of a flow is mixed with gray: grow into weaker colour, but not far.
     flow &= ~_without_root(flow, rgb)
     reach = max(2, min(rgb.shape[:2]) // 100)
-    flow = ndimage.binary_dilation(flow, iterations=reach, mask=(chroma > WEAK) & ~bars & ~painted) if flow.any() else flow
+    flow = (
+        ndimage.binary_dilation(flow, iterations=reach, mask=(chroma > WEAK) & ~bars & ~painted) if flow.any() else flow
+    )
     return Colored(flow, bars, painted, tinted)
 
 
@@ -126,7 +128,8 @@ def _tint(
         if np.median((most - values[middle].min(axis=1)) / most) > TINT_MOST:
             return None
     left = np.hypot(
-        cb[lit] - np.interp(luma[lit], table[:, 0], table[:, 1]), cr[lit] - np.interp(luma[lit], table[:, 0], table[:, 2])
+        cb[lit] - np.interp(luma[lit], table[:, 0], table[:, 1]),
+        cr[lit] - np.interp(luma[lit], table[:, 0], table[:, 2]),
     )
     if np.mean(left < WEAK) < TINT_FITS:
         return None
@@ -139,7 +142,9 @@ def _is_bar(part: Bool[np.ndarray, "h w"], shape: tuple[int, ...]) -> bool:
     narrow, long = min(height, width), max(height, width)
     side = shape[1] if width < height else shape[0]
     filled = part.mean()
-    return bool(narrow <= BAR_WIDTH * side and filled >= BAR_FILLED and (long >= BAR_LONG * narrow or narrow <= 0.04 * side))
+    return bool(
+        narrow <= BAR_WIDTH * side and filled >= BAR_FILLED and (long >= BAR_LONG * narrow or narrow <= 0.04 * side)
+    )
 
 
 def _without_root(flow: Bool[np.ndarray, "h w"], rgb: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:

@@ -63,7 +63,10 @@ def _upright_width(lower: np.ndarray) -> float:
     firsts = np.array([np.flatnonzero(row)[0] for row in lit[rows]])
     lasts = np.array([np.flatnonzero(row)[-1] for row in lit[rows]])
     slack = 0.03 * lit.shape[1]
-    if np.percentile(firsts, 85) - np.percentile(firsts, 15) > slack or np.percentile(lasts, 85) - np.percentile(lasts, 15) > slack:
+    if (
+        np.percentile(firsts, 85) - np.percentile(firsts, 15) > slack
+        or np.percentile(lasts, 85) - np.percentile(lasts, 15) > slack
+    ):
         return 0.0
     return float((np.median(lasts) - np.median(firsts)) / lit.shape[1])
 
