@@ -103,7 +103,7 @@ def test_every_vr_is_tried():
 
 
 def identified(n_frames: int = 6) -> Dataset:
-    """A cine with a canary in every element that names someone, in every VR, private, nested, and in the file's head."""
+    """A cine with a canary in every element that names someone, in every VR, private, nested, in the file's head."""
     data = dicom(np.stack(moving_fan(n_frames)), patient=CANARY + "-ID", FrameTime=50, **NAMED)
     data.file_meta.MediaStorageSOPInstanceUID = UID + ".4"
     data.file_meta.SourceApplicationEntityTitle = CANARY

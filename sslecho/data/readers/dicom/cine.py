@@ -45,6 +45,11 @@ DICOM_ERRORS = (
 )
 # Ultrasound, and what converted or captured ultrasound goes by. Everything else is another kind of picture.
 MODALITIES = frozenset({"", "US", "IVUS", "OT", "SC", "XC", "DOC"})
+# Those that a reason may name; anything else could be a person's name. Source: DICOM PS3.3 C.7.3.1.1.1.
+OTHER_MODALITIES = frozenset(
+    "BDUS CR CT DX ECG EPS ES GM HD IO KO LEN MG MR NM OCT OP PR PT PX REG RF RTDOSE RTIMAGE RTPLAN RTRECORD RTSTRUCT "
+    "SEG SM SR XA".split()
+)
 DIRECTORY = "1.2.840.10008.1.3.10"  # Media Storage Directory
 
 
@@ -115,7 +120,7 @@ def _refuse_other_kinds(opened: Opened) -> None:
         raise Unreadable("it is a DICOM object without a picture (a report, a measurement)")
     modality = text(header, "Modality") or ""
     if modality.upper() not in MODALITIES:
-        known = modality if modality.isalpha() and modality.isupper() and len(modality) <= 8 else "of another kind"
+        known = modality if modality in OTHER_MODALITIES else "of another kind"
         raise Unreadable(f"its modality is {known}, not ultrasound")
     if opened.syntax not in SYNTAXES:
         raise Unreadable("its transfer syntax is unknown")
