@@ -127,7 +127,7 @@ def _copies(rows: Rows, pairs: list[Pair], how: str, *, exact: bool) -> Finding 
 
 
 def _in_two_splits(rows: Rows, pairs: list[Pair]) -> Finding | None:
-    def splits(pair: Pair) -> list[str]:
+    def splits(pair: Pair) -> list[str | None]:
         return [rows.split[clip] for clip in _clips(rows, pair)]
 
     chosen = [pair for pair in pairs if None not in splits(pair) and len(set(splits(pair))) > 1]

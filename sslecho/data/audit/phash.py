@@ -39,8 +39,8 @@ def hashes_of(pictures: Float32[np.ndarray, "n h w"], mask: Bool[np.ndarray, "h 
     return Hashes(_bits(spectra[:, :COARSE, :COARSE])[:, 0], _bits(spectra))
 
 
-def distances(a: UInt64[np.ndarray, "*shape"], b: UInt64[np.ndarray, "*shape"]) -> Int64[np.ndarray, "*shape"]:
-    """Bits in which words differ."""
+def distances(a: UInt64[np.ndarray, "..."], b: UInt64[np.ndarray, "..."]) -> Int64[np.ndarray, "..."]:
+    """Bits in which words differ; shapes are broadcast."""
     return np.bitwise_count(a ^ b).astype(np.int64)
 
 
