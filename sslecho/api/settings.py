@@ -6,7 +6,7 @@ Nothing heavy is imported here: `sslecho --help` reads this file.
 from dataclasses import dataclass
 
 from sslecho.config import option
-from sslecho.data.layouts import LAYOUTS
+from sslecho.data.layouts import LAYOUT_CHOICES
 from sslecho.objectives import OBJECTIVES
 
 
@@ -40,7 +40,7 @@ class IngestSettings(Machine):
     labels: str | None = option(None, "CSV with path or clip_id, then label, patient, clip, frame, grade, split …")
     label_column: str = option("label", "The column of the CSV that holds the label.")
     labels_from: str | None = option(None, "Take each file's label from the name of its folder.", choices=("folder",))
-    layout: str = option("auto", "How a known data set lays out its files.", choices=("auto", "none", *LAYOUTS))
+    layout: str = option("auto", "How a known data set lays out its files.", choices=LAYOUT_CHOICES)
     patient_from: str | None = option(
         None, "Where patients come from: column:NAME, folder, regex:…, dicom, clip, or unknown."
     )

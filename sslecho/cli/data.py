@@ -73,7 +73,7 @@ def _ingested(result: dict[str, Any]) -> list[str]:
         lines.append(f"left out for their kind (--kinds takes them): {left_out}")
     if "gigabytes" in result:
         lines.append(
-            f"{result['gigabytes']:.2f} GB, about {result['hours']:.2g} hours on this machine; "
+            f"{result['gigabytes']:.2f} GB, about {_duration(result['hours'])} on this machine; "
             "--max-frames and --every keep fewer frames a clip"
         )
     refused = [item for item in result["quarantine"] if not item["reason"].startswith("its kind is")]
@@ -83,3 +83,9 @@ def _ingested(result: dict[str, Any]) -> list[str]:
     if any("--sign-off" in item["reason"] for item in refused):
         lines.append("pictures of the clips to sign off, and the list to answer in, lie beside the store's key")
     return lines
+
+
+def _duration(hours: float) -> str:
+    """Hours for a reader."""
+    minutes = hours * 60
+    return "a minute" if minutes < 1.5 else f"{minutes:.0f} minutes" if minutes < 90 else f"{hours:.1f} hours"

@@ -5,6 +5,7 @@ file is in either, and what goes wrong is told in our own words: decoders quote 
 """
 
 import dataclasses
+import errno
 import json
 import os
 import tempfile
@@ -112,6 +113,10 @@ def ingest_clip(task: ClipTask) -> dict[str, Any]:
             return {"reason": str(error)}
         except (NoSpace, SslechoError):
             return {"no_space": True}
+        except OSError as error:
+            # A member of an archive is unpacked beside the store's key.
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            return {"no_space": True} if full else {"reason": f"reading it failed ({type(error).__name__})"}
         except MemoryError:
             return {"reason": "it needs more memory than there is"}
         except Exception as error:  # whatever a decoder raises on a file must not end the run
