@@ -25,6 +25,8 @@ LOSSLESS_CHANGE = 1
 LOSSY_CHANGE = 8  # gray levels; blocks that straddle the sector's rim shimmer less than that …
 SHIMMER = 0.12  # … or less than this share of what is brightest nearby
 LARGE_PIECE = 0.1  # of what moves in the largest piece
+NEAR_PIECE = 0.01  # of the same, for the top of the fan
+STILL_REACH = 10  # working pixels: what a still shows farther from its pieces is no echo
 STANDING_WEIGHT = np.float32(0.8)  # of grain that doesn't move, beside echoes that do
 
 
@@ -94,6 +96,8 @@ def gather(frames: Sequence[UInt8[np.ndarray, "h w"]], within: Bool[np.ndarray, 
     else:
         sure = faint
     pieces = _large_pieces(moving, grain)
+    if still:
+        drawn = drawn | ~dilated(pieces, STILL_REACH)
     standing_grain = np.where(pieces & grain, STANDING_WEIGHT, np.float32(0))
     faint, sure = (np.maximum(np.where(drawn, np.float32(0), share), standing_grain) for share in (faint, sure))
     standing = None
@@ -172,4 +176,17 @@ def _large_pieces(moving: Float32[np.ndarray, "h w"], grain: Bool[np.ndarray, "h
     labels, n_pieces = ndimage.label(dense)  # pyright: ignore[reportGeneralTypeIssues]
     mass = np.bincount(labels.ravel(), weights=moving.ravel(), minlength=int(n_pieces) + 1)
     mass[0] = 0
-    return (mass >= max(LARGE_PIECE * mass.max(), 1))[labels] & (labels > 0)
+    if mass.max() < 1:
+        return np.zeros_like(grain)
+    kept = mass >= max(LARGE_PIECE * mass.max(), 1)
+    kept[0] = False
+    # The near field hardly moves: what stands still right above the rest is the fan's top.
+    first, _, last, _ = np.quantile(np.flatnonzero(kept[labels].any(axis=0)), [0.25, 0.5, 0.75, 1])
+    areas = np.bincount(labels.ravel(), minlength=int(n_pieces) + 1)
+    rows, columns = (
+        np.bincount(labels.ravel(), weights=where.ravel()) / np.maximum(areas, 1) for where in np.indices(labels.shape)
+    )
+    middle = (rows[kept] * areas[kept]).sum() / areas[kept].sum()
+    kept |= (areas >= NEAR_PIECE * mass.max()) & (rows < middle) & (columns > first) & (columns < last)
+    kept[0] = False
+    return kept[labels]

@@ -13,10 +13,10 @@ from jaxtyping import Float, UInt8
 
 from sslecho.data.readers.recording import Region
 from sslecho.data.sector import rim
-from sslecho.data.sector.evidence import Evidence, gather
+from sslecho.data.sector.evidence import Evidence, dilated, gather
 from sslecho.data.sector.outline import Outline
 from sslecho.data.sector.polygon import Sector, box_of, convex_hull, fewer_corners, fill_polygon, rows_ends
-from sslecho.data.sector.score import Score, climb_box, climb_fans
+from sslecho.data.sector.score import Fans, Score, climb_box, climb_fans
 from sslecho.data.sector.starts import starts
 
 CONFIDENT = 0.5
@@ -26,6 +26,8 @@ MIN_AREA = 0.03  # of the picture, that echoes must fill
 WHOLE = 0.97  # of the picture: nothing is left to blank
 BOX_FIRST = 0.01  # a rectangle that scores no more than this share worse than the best fan is believed
 CORNER = 0.1  # of a rectangle's sides: three of its corners must hold echoes
+TURN_GAIN = 0.04  # in score, of edges that turn on their own
+CUT_GAIN = 0.01  # in score, of each side that cuts a fan
 HULL_ABOVE = 0.12  # share of the echoes that may lie outside a fan before the hull is taken
 
 
@@ -109,8 +111,38 @@ def _own(seen: Evidence, weights: Float[np.ndarray, "h w"], score: Score) -> Fit
     fans, scores = climb_fans(score, fans[first : first + 1], steps=(4.0, 2.0, 1.0, 0.5), free=False)
     if rectangle.score > scores[0] - BOX_FIRST * abs(scores[0]) and _has_corners(seen, rectangle.outline):
         return rectangle
+    turned, turned_scores = climb_fans(score, fans, steps=(4.0, 2.0, 1.0, 0.5), free=True)
+    if turned_scores[0] > (1 + TURN_GAIN) * scores[0] and (rim.support(seen, _fan(shape, turned, picture))[:2] > 0.8).all():
+        fans, scores = turned, turned_scores
+    clip = _cut(seen, score, fans, float(scores[0]), picture)
+    if clip != picture:
+        fans, scores = climb_fans(score, fans, steps=(4.0, 2.0, 1.0, 0.5), free=False, clip=clip)
+    return Fit(_fan(shape, fans, clip), float(scores[0]))
+
+
+def _fan(shape: tuple[int, int], fans: Fans, clip: tuple[float, float, float, float]) -> Outline:
     x, y, left, right, near, far = fans[0].tolist()
-    return Fit(Outline(shape, picture, (x, y), (left, right), (near, far)), float(scores[0]))
+    return Outline(shape, clip, (x, y), (left, right), (near, far))
+
+
+def _cut(
+    seen: Evidence, score: Score, fans: Fans, uncut: float, picture: tuple[float, float, float, float]
+) -> tuple[float, float, float, float]:
+    """Where a zoomed fan is cut off: sides of the rectangle around the echoes, if echoes lie all along them."""
+    x0, y0, x1, y1 = box_of(seen.pieces)
+    sides = (x0 - 0.5, y0 - 0.5, x1 - 0.5, y1 - 0.5)
+    clip = picture
+    inside = fill_polygon(_fan(seen.pieces.shape, fans, picture).polygon(), seen.pieces.shape)
+    dense = dilated(seen.faint, 1) > 0.25
+    for side in range(4):
+        tried = tuple(sides[k] if k == side else picture[k] for k in range(4))
+        if score.fans(fans, tried)[0] < uncut + CUT_GAIN * abs(uncut):
+            continue
+        line = (np.s_[:, x0 + 2], np.s_[y0 + 2], np.s_[:, x1 - 3], np.s_[y1 - 3])[side]
+        across = inside[line]
+        if across.sum() > 0.2 * len(across) and dense[line][across].mean() > 0.6:
+            clip = tuple(sides[k] if k == side else clip[k] for k in range(4))
+    return clip
 
 
 def _has_corners(seen: Evidence, rectangle: Outline) -> bool:
