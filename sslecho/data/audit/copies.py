@@ -147,7 +147,7 @@ def _in_two_splits(rows: Rows, pairs: list[Pair]) -> Finding | None:
 
 
 def _under_two_labels(rows: Rows, pairs: list[Pair], title: str, severity: str) -> Finding | None:
-    def labels(pair: Pair) -> list[str]:
+    def labels(pair: Pair) -> list[str | None]:
         return [rows.label[row] for row in (pair.row_a, pair.row_b)]
 
     chosen = [pair for pair in pairs if None not in labels(pair) and len(set(labels(pair))) > 1]
