@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
-from scipy import ndimage
+
+from sslecho.data.triage import pieces
 
 LIT = 8.0  # luma above which a pixel can show a hue
 BINS = 32
@@ -59,19 +60,18 @@ def sort_colors(rgb: UInt8[np.ndarray, "h w 3"]) -> Colored:
     strong = chroma > np.maximum(STRONG, PASTEL * luma)
     if not strong.any():
         return Colored(empty, empty, empty, tinted)
-    thick = ndimage.binary_opening(strong, np.ones((3, 3), bool))  # letters and lines are thinner
-    parts, n = ndimage.label(thick, np.ones((3, 3), bool))
+    thick = pieces.opened(strong, square=True)  # letters and lines are thinner
+    parts, _ = pieces.number_pieces(thick)
     flow, bars, painted = empty.copy(), empty.copy(), empty.copy()
-    for number, where in enumerate(ndimage.find_objects(parts), start=1):
+    for number, where in enumerate(pieces.boxes(parts), start=1):
         part = parts[where] == number
         kind = bars if _is_bar(part, rgb.shape) else painted if _is_flat(part, rgb[where]) else flow
         kind[where] |= part
     # The rim of a flow is mixed with gray: grow into weaker colour, but not far.
     flow &= ~_without_root(flow, rgb)
     reach = max(2, min(rgb.shape[:2]) // 100)
-    flow = (
-        ndimage.binary_dilation(flow, iterations=reach, mask=(chroma > WEAK) & ~bars & ~painted) if flow.any() else flow
-    )
+    if flow.any():
+        flow = pieces.grown(flow, by=reach, within=(chroma > WEAK) & ~bars & ~painted)
     return Colored(flow, bars, painted, tinted)
 
 
@@ -95,7 +95,7 @@ def _tint(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Chroma as a function of luma, where it has one hue throughout; None where there is none."""
     # Painted surfaces are as flat as no echo is; a blue header must not pass for the hue of the gray map.
-    grainy = ndimage.maximum_filter(luma, 3) - ndimage.minimum_filter(luma, 3) > 1
+    grainy = pieces.spread(luma) > 1
     lit = (luma > LIT) & grainy
     n_lit = int(lit.sum())
     if n_lit < 64:
@@ -154,15 +154,13 @@ def _without_root(flow: Bool[np.ndarray, "h w"], rgb: UInt8[np.ndarray, "h w 3"]
     within slower flow.
     """
     out = np.zeros(flow.shape, bool)
-    parts, n = ndimage.label(ndimage.binary_dilation(flow, iterations=2))
+    parts, n = pieces.number_pieces(pieces.grown(flow, by=2))
     if n == 0:
         return out
     values = rgb.astype(np.int16)
     red, green, blue = values[..., 0], values[..., 1], values[..., 2]
     root = flow & (((red > blue + 20) & (green < 0.7 * red)) | ((blue > red + 20) & (green < 0.85 * blue)))
-    areas = ndimage.sum_labels(flow, parts, range(1, n + 1))
-    roots = ndimage.sum_labels(root, parts, range(1, n + 1))
-    rootless = 1 + np.flatnonzero(roots < ROOT * areas)
+    rootless = 1 + np.flatnonzero(pieces.areas(parts, of=root) < ROOT * pieces.areas(parts, of=flow))
     return flow & np.isin(parts, rootless)
 
 

@@ -6,8 +6,9 @@ The halves of a single fan are mirror images of each other; panes are copies. Th
 import numpy as np
 from jaxtyping import Bool, UInt8
 from PIL import Image, ImageDraw
-from scipy import ndimage
 from scipy.spatial import ConvexHull
+
+from sslecho.data.triage import pieces
 
 LIT = 14
 SEAM = 0.08  # of the picture's side: how far from the middle the seam may lie
@@ -21,9 +22,8 @@ PIECE = 0.05  # of a pane's largest piece: smaller ones are remains of letters
 def outline(gray: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """What is lit, without letters and lines, holes filled."""
     size = min(gray.shape)
-    grown = max(1, size // 200)
-    lit = ndimage.binary_fill_holes(ndimage.binary_closing(gray > LIT, iterations=grown))
-    return ndimage.binary_opening(lit, iterations=max(1, size // 60))
+    lit = pieces.closed(gray > LIT, by=max(1, size // 200))
+    return pieces.opened(lit, by=max(1, size // 60))
 
 
 def count_panes(gray: UInt8[np.ndarray, "h w"]) -> int:
@@ -63,14 +63,14 @@ def _seam(lit: Bool[np.ndarray, "h w"], *, axis: int) -> int | None:
 
 def _hull(part: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "a b"]:
     """The convex hull of all larger pieces, cut to its bounding box: a fan is convex, but shadows bite into it."""
-    pieces, n = ndimage.label(part)
+    numbers, n = pieces.number_pieces(part, diagonal=False)
     if n == 0:
         return part[:0, :0]
-    sizes = ndimage.sum_labels(part, pieces, range(1, n + 1))
-    large = np.isin(pieces, 1 + np.flatnonzero(sizes >= PIECE * sizes.max()))
+    sizes = pieces.areas(numbers)
+    large = np.isin(numbers, 1 + np.flatnonzero(sizes >= PIECE * sizes.max()))
     rows, columns = np.flatnonzero(large.any(axis=1)), np.flatnonzero(large.any(axis=0))
     cut = large[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    rim = np.argwhere(cut & ~ndimage.binary_erosion(cut))
+    rim = np.argwhere(cut & ~pieces.eroded(cut))
     if min(cut.shape) < 3 or len(rim) < 3:
         return cut
     corners = rim[ConvexHull(rim).vertices]

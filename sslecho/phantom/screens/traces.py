@@ -87,7 +87,8 @@ def draw_m_mode(
         columns.append(clip.renderer.compress(power)[line])
     beam = np.stack(columns, axis=1)
     height, width = where.bottom - where.top, where.right - where.left
-    picture = ndimage.zoom(beam, (height / beam.shape[0], width / beam.shape[1]), order=1)[:height, :width]
+    scales = height / beam.shape[0], width / beam.shape[1]
+    picture = np.asarray(ndimage.zoom(beam, scales, order=1))[:height, :width]
     # Each pulse has its own noise: a fine grain from column to column that the cine's frames are too far apart to show.
     picture = np.clip(picture + rng.normal(0, 5, (height, width)) * (picture > 6), 0, 255).astype(np.uint8)
     depth_cm = clip.stage.grid.depth_mm / 10
