@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from data.archives import pattern, write_png, write_video
+from moving_fan import moving_fan
 
 from sslecho.data.store import Store
 from sslecho.errors import NounError
@@ -19,11 +20,11 @@ SECONDS = 120
 
 
 def write_archive(folder: Path, n_pictures: int) -> Path:
-    """Pictures, two videos, and two files that no one can read."""
+    """Pictures without a sector, which get a second turn, videos of fans, and two files that no one can read."""
     for number in range(n_pictures):
         write_png(folder / f"{number % 3}/{number:03d}.png", pattern(96, 128, seed=number))
-    for number in range(2):
-        write_video(folder / f"{number}/v.mp4", [pattern(seed=seed + number) for seed in range(12)])
+    for number in range(n_pictures // 2):
+        write_video(folder / f"{number % 4}/v{number}.mp4", moving_fan(3, 120, 160, seed=number))
     (folder / "2/bad.png").write_bytes(b"rubbish")
     (folder / "0/empty.dcm").write_bytes(b"")
     return folder
@@ -31,7 +32,7 @@ def write_archive(folder: Path, n_pictures: int) -> Path:
 
 def start(source: Path, out: Path, n_workers: int) -> subprocess.Popen:
     """`sslecho ingest` as a user starts it, in a process group of its own."""
-    words = [str(source), "-o", str(out), "--patient-from", "unknown", "--size", "32", "--sector", "off"]
+    words = [str(source), "-o", str(out), "--patient-from", "unknown", "--size", "32"]
     return subprocess.Popen(
         [sys.executable, "-m", "sslecho", "ingest", *words, "--workers", str(n_workers)],
         cwd=Path(__file__).parents[2],
@@ -63,7 +64,7 @@ def with_key_of(out: Path, other: Path) -> Path:
 def kill_often(
     source: Path, out: Path, *, n_workers: int, n_kills: int, seconds: float, rng: np.random.Generator
 ) -> Counter[str]:
-    """Kill `n_kills` runs, each at a moment of its own; what stands in the folder is a whole store or none.
+    """Kill up to `n_kills` runs, each at a moment of its own; what stands in the folder is a whole store or none.
 
     Args:
         seconds: how long an undisturbed run works.
@@ -79,7 +80,7 @@ def kill_often(
             time.sleep(rng.uniform(0, 1))  # while it is still starting
         else:
             _first_sign(running, out)
-            time.sleep(rng.uniform(0, seconds))
+            time.sleep(rng.uniform(0, 0.7 * seconds))
         if victim == "worker" and (children := _children(running.pid)):
             _kill(int(rng.choice(children)))
             time.sleep(rng.uniform(0, seconds / 2))
@@ -93,6 +94,8 @@ def kill_often(
         stands = _whole(out)
         ended = running.returncode == 0
         moments["had ended" if ended else "store stood" if stands else "in the work" if started else "before it"] += 1
+        if stands:
+            break  # there is nothing left to disturb
     return moments
 
 

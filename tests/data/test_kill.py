@@ -13,7 +13,7 @@ from data.killing import finish, kill_often, with_key_of, write_archive
 
 @pytest.mark.parametrize("n_workers", [1, 2])
 def test_killed_runs_go_on_to_the_same_bytes(tmp_path: Path, n_workers: int):
-    source = write_archive(tmp_path / "archive", 40)
+    source = write_archive(tmp_path / "archive", 24)
     whole = tmp_path / "whole"
     seconds = finish(source, whole, 3 - n_workers)
     out = with_key_of(tmp_path / "out", whole)
