@@ -271,3 +271,44 @@ def test_a_stream_of_another_size_is_refused(tmp_path: Path, syntax: str):
     recording = open_recording(save_dicom(tmp_path / "1", data))
     with pytest.raises(Unreadable, match="can't be decoded at frame 0"):
         list(recording.frames([0]))
+
+
+@pytest.mark.parametrize("syntax", [*COLOR_LOSSLESS, *LOSSY])
+def test_gray_is_the_same_with_and_without_color(tmp_path: Path, syntax: str):
+    stack = np.stack([color(seed) for seed in range(2)])
+    photometric = {".50": "YBR_FULL_422", ".91": "YBR_ICT", "2.5": "YBR_FULL"}.get(syntax[-3:], "RGB")
+    encode = (COLOR_LOSSLESS | LOSSY)[syntax]
+    data = fragmented(dicom(stack, PhotometricInterpretation=photometric), syntax, [encode(frame) for frame in stack])
+    recording = open_recording(save_dicom(tmp_path / "1", data))
+    plain = [frame.pixels for frame in recording.frames([0, 1])]
+    first, second = recording.frames([0, 1], in_color=[1])
+    assert first.rgb is None
+    assert second.rgb is not None
+    np.testing.assert_array_equal(plain, [first.pixels, second.pixels])
+
+
+def test_a_jpeg_with_coarser_color_is_ybr_whatever_the_header_says(tmp_path: Path):
+    picture = np.asarray(Image.fromarray(color()).resize((64, 48), Image.Resampling.BICUBIC))
+    stream = bytearray(jpeg(picture, level=97, subsampling="420"))
+    at = stream.find(b"\xff\xe0")  # no marker says so
+    if at >= 0:
+        del stream[at : at + 2 + int.from_bytes(stream[at + 2 : at + 4], "big")]
+    found, _ = shown(save_dicom(tmp_path / "1", fragmented(dicom(picture), f"{DICOM}.4.50", [bytes(stream)])))
+    assert np.abs(found[0] - picture @ LUMA).mean() < 1.5
+
+
+def test_monochrome1_is_turned_around(tmp_path: Path):
+    data = fragmented(
+        dicom(pattern(), PhotometricInterpretation="MONOCHROME1"), f"{DICOM}.5", [packbits(255 - pattern())]
+    )
+    np.testing.assert_array_equal(shown(save_dicom(tmp_path / "1", data))[0][0], pattern())
+
+
+def test_a_jpeg_ls_stream_that_is_cut_ends_at_once(tmp_path: Path):
+    """CharLS would read billions of zeros after its end; that this test ends is what it tests."""
+    noise = np.random.default_rng(0).integers(0, 256, (24, 32), dtype=np.uint8)
+    for keep in range(60, 700, 40):
+        stream = imagecodecs.jpegls_encode(noise)[:keep]
+        recording = open_recording(save_dicom(tmp_path / "1", fragmented(dicom(noise), f"{DICOM}.4.80", [stream])))
+        with pytest.raises(Unreadable, match="can't be decoded"):
+            list(recording.frames([0]))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sslecho.data.readers.dicom.codestream import Codestream, jpeg_2000_head, jpeg_head
+from sslecho.data.readers.dicom.fragments import END_OF_IMAGE, N_PADDING
 from sslecho.data.readers.dicom.layout import Layout
 
 
@@ -79,9 +80,12 @@ def jpeg(data: bytes, layout: Layout, *, wants_luma: bool) -> Picture:
     # What the stream says of its color space is truer than the header, which converters forget to change.
     space = head.space or layout.space
     stored = "YCBCR" if space == "ybr" else "RGB"
-    if wants_luma and space == "ybr" and head.precision == 8:
+    if space == "rgb" or head.precision > 8:
+        return Picture(jpeg8_decode(data, colorspace=stored, outcolorspace="RGB"), "rgb")
+    if wants_luma:
         return Picture(jpeg8_decode(data, colorspace=stored, outcolorspace="GRAYSCALE"), "luma")
-    return Picture(jpeg8_decode(data, colorspace=stored, outcolorspace="RGB"), "rgb")
+    # Not converted here, so that the luma is the same with and without the color.
+    return Picture(jpeg8_decode(data, colorspace=stored, outcolorspace="YCBCR"), "ybr")
 
 
 def jpeg_lossless(data: bytes, layout: Layout, *, wants_luma: bool) -> Picture:
@@ -100,6 +104,8 @@ def jpeg_ls(data: bytes, layout: Layout, *, wants_luma: bool) -> Picture:
     from imagecodecs import jpegls_decode
 
     _checked(jpeg_head(data), layout)
+    if END_OF_IMAGE not in data[-N_PADDING:]:
+        data += END_OF_IMAGE  # where a stream is cut CharLS goes on reading zeros, billions of them
     return Picture(jpegls_decode(data), layout.space)
 
 
