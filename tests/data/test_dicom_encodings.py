@@ -312,3 +312,19 @@ def test_a_jpeg_ls_stream_that_is_cut_ends_at_once(tmp_path: Path):
         recording = open_recording(save_dicom(tmp_path / "1", fragmented(dicom(noise), f"{DICOM}.4.80", [stream])))
         with pytest.raises(Unreadable, match="can't be decoded"):
             list(recording.frames([0]))
+
+
+@pytest.mark.parametrize("marker", [b"", JFIF, ADOBE_YBR])
+def test_a_lossless_jpeg_is_never_converted_by_its_codec(tmp_path: Path, marker: bytes):
+    """Converters from baseline leave its markers in the stream, where the samples are RGB all the same."""
+    stream = jpeg(color(), lossless=True, predictor=1, **RGB)
+    data = fragmented(dicom(color()), f"{DICOM}.4.70", [stream[:2] + marker + stream[2:]])
+    np.testing.assert_array_equal(shown(save_dicom(tmp_path / "1", data))[1][0], color())
+
+
+def test_overshoots_of_lossy_wavelets_do_not_wrap_around(tmp_path: Path):
+    sharp = np.kron(np.random.default_rng(0).integers(0, 2, (12, 16)), np.ones((4, 4))).astype(np.uint8) * 255
+    stream = imagecodecs.htj2k_encode(sharp, level=0.05, reversible=False)
+    found, _ = shown(save_dicom(tmp_path / "1", fragmented(dicom(sharp), f"{DICOM}.4.203", [stream])))
+    assert 1 < np.abs(found[0].astype(int) - sharp).max() < 100
+    assert np.abs(imagecodecs.htj2k_decode(stream).astype(int) - sharp).max() > 200  # why this decoder is not used
