@@ -38,7 +38,7 @@ def main() -> None:
         kinds = own_kinds(Path(folder))
         n_own = len(kinds)
         kinds += real_kinds(given.data)
-        mutants = Mutants(kinds, seed=given.seed)
+        mutants = Mutants(kinds, seed=given.seed, n_plain=n_own)
         if given.show is not None:
             suffix, content, done = mutants.file(given.show)
             given.o.write_bytes(content)

@@ -15,6 +15,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -31,6 +32,7 @@ BOOT = (
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 # A worker that a leaking decoder has made so much bigger is replaced.
 MAX_GROWTH_BYTES = 2**30
+SECONDS_TO_END = 10.0
 IDLE_S = 30.0  # a cluster's workers live on after a run; what they started does not
 _OWN = threading.local()
 
@@ -127,16 +129,17 @@ class Worker:
         """Whether the task it is at has had its time, so that another attempt would only take as long again."""
         return self._limits.seconds is not None and time.monotonic() - self._began >= self._limits.seconds
 
-    def end_if_overdue(self) -> None:
-        """End the process where it has not ended itself at the hard bound of time, being stopped, say."""
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it has not even ended itself at the hard bound of time: stopped, or waiting for a dead disk."""
         late = None if self._limits.seconds is None else self._limits.seconds + 2 * self._limits.grace_s
-        if self.ready and self.tasks and late is not None and time.monotonic() - self._began > late:
-            self._process.kill()
+        return self.ready and bool(self.tasks) and late is not None and time.monotonic() - self._began > late
 
     def end(self) -> None:
         """End the process at once; what it is at is lost."""
         self._process.kill()
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):  # it waits for a dead disk, and will go when that answers
+            self._process.wait(timeout=SECONDS_TO_END)
         self.connection.close()
 
     def __del__(self) -> None:

@@ -161,7 +161,8 @@ class _Run(Generic[T, R]):
         heard = wait([worker.connection for worker, _ in self.workers], timeout=SECONDS_BETWEEN_LOOKS)
         for worker, jobs in list(self.workers):
             if worker.connection not in heard:
-                worker.end_if_overdue()
+                if worker.is_overdue:
+                    self._bury(worker, jobs, self._limits.too_slow)
                 continue
             try:
                 said = worker.listen()

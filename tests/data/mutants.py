@@ -85,7 +85,18 @@ def real_kinds(data: Path) -> list[Kind]:
     """Small real and broken files, where they are here."""
     folders = [data / "us_dicom", data / "broken"]
     files = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file() and file.suffix != ".csv")
-    return [Kind(file.suffix, file.read_bytes()) for file in files if 0 < file.stat().st_size <= MAX_SEED_BYTES]
+    small = [file for file in files if 0 < file.stat().st_size <= MAX_SEED_BYTES]
+    return [Kind(file.suffix, as_ultrasound(file.read_bytes())) for file in small]
+
+
+def as_ultrasound(content: bytes) -> bytes:
+    """A DICOM file that claims to be ultrasound: others are left out before a pixel is decoded."""
+    return re.sub(
+        rb"(\x08\x00\x60\x00CS)(.)\x00(MR|CT|NM|CR|OT|XA|RTDOSE|SEG )",
+        lambda found: found[1] + found[2] + b"\x00" + b"US".ljust(len(found[3])),
+        content,
+        count=1,
+    )
 
 
 @dataclass
@@ -113,17 +124,21 @@ class Mutants:
     Args:
         kinds: the files to start from.
         seed: decides all of them.
+        n_plain: so many of the first are drawn for every second mutant; by default all.
     """
 
-    def __init__(self, kinds: list[Kind], *, seed: int):
+    def __init__(self, kinds: list[Kind], *, seed: int, n_plain: int | None = None):
         self._kinds = kinds
+        self._n_plain = n_plain or len(kinds)
         self._contents = [kind.content for kind in kinds]
         self._seed = seed
 
     def file(self, number: int) -> tuple[str, bytes, str]:
         """Suffix, content, and what was done, of one mutant."""
         rng = np.random.default_rng([self._seed, number])
-        kind = self._kinds[int(rng.integers(len(self._kinds)))]
+        # Every second mutant is of a format's plain example: many of the real files are broken already.
+        n = self._n_plain if rng.random() < 0.5 else len(self._kinds)
+        kind = self._kinds[int(rng.integers(n))]
         return kind.suffix, *mutate(kind.content, self._contents, rng)
 
     def ingest(self, folder: Path, numbers: range, found: Found, **settings: Any) -> None:

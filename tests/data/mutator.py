@@ -33,7 +33,7 @@ def mutate(content: bytes, others: Sequence[bytes], rng: np.random.Generator) ->
         rng: decides all.
     """
     done = []
-    for _ in range(1 + int(rng.integers(3))):
+    for _ in range(int(rng.choice((1, 1, 1, 2, 3)))):
         name = str(rng.choice(list(WAYS)))
         content = WAYS[name](content, others, rng)[:MAX_BYTES]
         done.append(name)
@@ -240,9 +240,10 @@ STRUCTURES: tuple[tuple[bytes, int, Callable[[bytes], Iterator[Field]]], ...] = 
 
 
 def _place(content: bytes | bytearray, rng: np.random.Generator) -> int:
-    """Anywhere; every second time near the start, where the headers are."""
-    stop = min(len(content), 512) if rng.random() < 0.5 else len(content)
-    return int(rng.integers(stop)) if stop else 0
+    """Anywhere; every third time near the start, where the headers are, and seldom in the first bytes."""
+    stop = min(len(content), 512) if rng.random() < 0.3 else len(content)
+    start = 16 if stop > 16 and rng.random() < 0.9 else 0
+    return int(rng.integers(start, stop)) if stop else 0
 
 
 def _run(content: bytes, rng: np.random.Generator) -> tuple[int, int]:
