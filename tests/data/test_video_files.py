@@ -13,7 +13,7 @@ from PIL import Image
 
 from sslecho.data.readers.recording import Frame, Unreadable
 from sslecho.data.readers.sniff import open_recording, reader_of
-from sslecho.data.readers.video_file import color, full_range, luma, shown
+from sslecho.data.readers.video_file import Turn, color, full_range, luma, shown
 
 SHAPE = (48, 64)
 
@@ -212,8 +212,7 @@ def test_odd_sizes(tmp_path: Path):
 
 @pytest.mark.parametrize(("aspect", "shape"), [(2.0, (48, 128)), (0.5, (48, 32)), (1.0, SHAPE)])
 def test_pixels_become_square(aspect: float, shape: tuple[int, int]):
-    frame = av.VideoFrame.from_ndarray(pattern(*SHAPE), format="gray")
-    wide = shown(pattern(*SHAPE), frame, aspect=aspect)
+    wide = shown(pattern(*SHAPE), Turn(False, False, False), aspect=aspect)
     expected = Image.fromarray(pattern(*SHAPE)).resize(shape[::-1], Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(wide, np.asarray(expected))
 

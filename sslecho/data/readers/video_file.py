@@ -3,6 +3,7 @@
 from bisect import bisect
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -49,36 +50,54 @@ class VideoRecording:
     def __init__(self, path: Path):
         self._path = path
         self._format = _format_of(path)
-        with self._opened() as container:
+        self._unread: InputContainer | None = None
+        container = self._opened()
+        try:
             stream = _moving(container)
             refuse_huge(stream.codec_context.height, stream.codec_context.width)
             self.is_color = not str(stream.codec_context.pix_fmt).startswith(GRAY)
             self.time_source = "pts" if _has_clock(container, stream) else None
-            self._refuse_short(stream)
             self._aspect = _aspect(stream)
-            try:
-                # Counted, because what the container claims is often 0, and now and then wrong. Packets that an
-                # edit list leaves out are decoded but not shown.
-                self.n_frames = sum(1 for packet in container.demux(stream) if packet.size and not packet.is_discard)
-            except AV_ERRORS as error:
-                raise Unreadable(f"it breaks off while it is read ({_said(error)})") from error
+            n_listed = self._listed(container, stream)
+            # Counted, because what other containers claim is often 0, and now and then wrong. Packets that an edit
+            # list leaves out are decoded but not shown.
+            self.n_frames = n_listed or sum(
+                1 for packet in container.demux(stream) if packet.size and not packet.is_discard
+            )
             if not self.n_frames:
                 raise Unreadable("its video stream has no frames")
+            if n_listed:
+                # Opening once more takes as long as decoding several frames: FFmpeg decodes some to know the stream.
+                self._unread = container
+        except AV_ERRORS as error:
+            raise Unreadable(f"it breaks off while it is read ({_said(error)})") from error
+        finally:
+            if self._unread is None:
+                container.close()
 
     def frames(self, indices: Sequence[int], *, in_color: Collection[int] = ()) -> Iterator[Frame]:
         scaler = VideoReformatter()
         colored = frozenset(in_color) if self.is_color else frozenset()
+        turn = None
         for index, time_s, frame in self._decoded(indices):
-            gray = shown(luma(frame, scaler), frame, aspect=self._aspect)
-            rgb = shown(color(frame, scaler), frame, aspect=self._aspect) if index in colored else None
+            # Asked once a stream: a frame whose side data was looked at is freed late, and its memory not used again.
+            turn = turn or Turn.of(frame)
+            try:
+                gray = shown(luma(frame, scaler), turn, aspect=self._aspect)
+                rgb = shown(color(frame, scaler), turn, aspect=self._aspect) if index in colored else None
+            except AV_ERRORS as error:
+                raise Unreadable(f"its pixels are of a kind that can't be converted ({_said(error)})") from error
             yield Frame(index, time_s, gray, rgb)
 
     def _decoded(self, indices: Sequence[int]) -> Iterator[tuple[int, float | None, av.VideoFrame]]:
         """Index, seconds since the first frame and pixels, of the frames asked for."""
-        wanted = set(indices)
+        if not indices:
+            return
+        wanted, last = set(indices), max(indices)
         start = latest = shape = None
         n_decoded = 0
-        with self._opened() as container:
+        container, self._unread = self._unread or self._opened(), None
+        with container:
             stream = _moving(container)
             # Files are read in parallel; more threads in each would only get in each other's way.
             stream.codec_context.thread_count = 1
@@ -88,7 +107,7 @@ class VideoRecording:
                     if time_s is not None and latest is not None and time_s <= latest:
                         time_s = None  # a clock that stands still or runs backward tells nothing
                     latest = latest if time_s is None else time_s
-                    start = time_s if start is None and n_decoded == 0 else start
+                    start = time_s if n_decoded == 0 else start
                     if n_decoded in wanted:
                         shape = shape or (frame.height, frame.width)
                         if shape != (frame.height, frame.width):
@@ -97,7 +116,7 @@ class VideoRecording:
                             raise Unreadable(f"its frame {n_decoded} of {self.n_frames} is damaged")
                         yield n_decoded, None if time_s is None or start is None else time_s - start, frame
                     n_decoded += 1
-                    if n_decoded > indices[-1]:
+                    if n_decoded > last:
                         return
             except AV_ERRORS as error:
                 raise Unreadable(
@@ -106,12 +125,19 @@ class VideoRecording:
         if not n_decoded:
             raise Unreadable("none of its frames can be decoded")
 
-    def _refuse_short(self, stream: VideoStream) -> None:
-        """Where the container lists its frames: the file must reach to the end of the last one."""
-        listed = [entry.pos + entry.size for entry in stream.index_entries]
-        n_there = bisect(sorted(listed), self._path.stat().st_size)
+    def _listed(self, container: InputContainer, stream: VideoStream) -> int:
+        """How many frames the container's table of contents lists, where it has a whole one; else 0.
+
+        Raises:
+            Unreadable: the file ends before the last of them.
+        """
+        if container.format.name.split(",")[0] not in ("mov", "avi"):
+            return 0
+        listed = [(entry.pos + entry.size, entry.is_discard) for entry in stream.index_entries if entry.size]
+        n_there = bisect(sorted(end for end, _ in listed), self._path.stat().st_size)
         if n_there < len(listed):
             raise Unreadable(f"it is cut short: {n_there} of its {len(listed)} frames are there")
+        return sum(not is_discard for _, is_discard in listed)
 
     def _opened(self) -> InputContainer:
         try:
@@ -143,8 +169,9 @@ def luma(frame: av.VideoFrame, scaler: VideoReformatter) -> UInt8[np.ndarray, "h
         return np.asarray(Image.fromarray(color(frame, scaler)).convert("L"))
     if pixel.components[0].bits == 8 and (pixel.is_planar or len(pixel.components) == 1):
         plane = frame.planes[0]
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: frame.height]
-        return (rows if _is_full(frame) else full_range(rows))[:, : frame.width].copy()
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        pixels = rows[: frame.height, : frame.width]
+        return pixels.copy() if _is_full(frame) else full_range(pixels)
     return scaler.reformat(frame, format="gray", dst_color_range="JPEG").to_ndarray()
 
 
@@ -171,26 +198,41 @@ def color(frame: av.VideoFrame, scaler: VideoReformatter) -> UInt8[np.ndarray, "
     return np.asarray(Image.alpha_composite(black, Image.fromarray(pixels)).convert("RGB"))
 
 
+class Turn(NamedTuple):
+    """How a picture is set upright: rows and columns change places, then columns or rows run backward."""
+
+    transposes: bool
+    mirrors: bool
+    flips: bool
+
+    @staticmethod
+    def of(frame: av.VideoFrame) -> "Turn":
+        """What the display matrix says, to the nearest quarter turn.
+
+        Source: libavutil/display.h. x' = a x + c y, y' = b x + d y, in 16.16 fixed point.
+        """
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+        if matrix is None:
+            return Turn(False, False, False)
+        a, b, _, c, d = np.frombuffer(memoryview(matrix), np.int32)[:5].tolist()
+        if abs(a) + abs(d) < abs(b) + abs(c):
+            return Turn(True, c < 0, b < 0)
+        return Turn(False, a < 0, d < 0)
+
+
 def shown(
-    pixels: Shaped[np.ndarray, "h w *channels"], frame: av.VideoFrame, *, aspect: float
+    pixels: Shaped[np.ndarray, "h w *channels"], turn: Turn, *, aspect: float
 ) -> Shaped[np.ndarray, "shown_h shown_w *channels"]:
-    """Pixels as they are meant to be seen: square (`aspect` is a stored one's width over its height), then turned
-    and mirrored as the display matrix says, to the nearest quarter turn."""
+    """Pixels as they are meant to be seen: square (`aspect` is a stored one's width over its height), then upright."""
     height, width = pixels.shape[:2]
     if round(width * aspect) != width:
         width = round(width * aspect)
         refuse_huge(height, width)
         pixels = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is None:
+    if not any(turn):
         return pixels
-    # Source: libavutil/display.h. x' = a x + c y, y' = b x + d y, in 16.16 fixed point.
-    a, b, _, c, d = np.frombuffer(memoryview(matrix), np.int32)[:5].tolist()
-    if abs(a) + abs(d) < abs(b) + abs(c):
-        pixels, flips = pixels.swapaxes(0, 1), (c, b)
-    else:
-        flips = (a, d)
-    return np.ascontiguousarray(pixels[:: -1 if flips[1] < 0 else 1, :: -1 if flips[0] < 0 else 1])
+    pixels = pixels.swapaxes(0, 1) if turn.transposes else pixels
+    return np.ascontiguousarray(pixels[:: -1 if turn.flips else 1, :: -1 if turn.mirrors else 1])
 
 
 def _format_of(path: Path) -> str | None:
