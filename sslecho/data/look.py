@@ -7,8 +7,9 @@ from itertools import islice
 import numpy as np
 from jaxtyping import UInt8
 
+from sslecho.data.burned_in import TEXT, find_text
 from sslecho.data.readers.recording import Frame, Recording, Region, Unreadable
-from sslecho.data.sector import CONFIDENT, Outline, Sector, find_sector
+from sslecho.data.sector import CONFIDENT, Outline, Sector, find_panel, find_sector
 from sslecho.data.triage import flow_mask, triage
 
 LOOK_AT_FRAMES = 64  # so many are in memory at once
@@ -130,10 +131,13 @@ def look_at(
         raise LeftOut(seen.kind, seen.why)
     if rules.sector == "off" or rules.signed_off == "whole":
         return Look(seen.kind, None, None, list(start))
-    sector = find_sector(gray, regions=regions, outlines=outlines)
+    if seen.kind in WITH_FAN:
+        sector = find_sector(gray, regions=regions, outlines=outlines)
+    else:
+        sector = find_panel(gray, regions=regions)
     if sector is None or (sector.confidence < CONFIDENT and rules.signed_off != "yes"):
         raise Doubtful(gray[0], sector)
-    has_text = None
+    has_text = find_text(gray, sector.mask).score >= TEXT if seen.kind in WITH_FAN else None
     if has_text and rules.text_inside == "quarantine":
         raise Unreadable("what looks like text stands inside its sector; take it with --text-inside keep")
     return Look(seen.kind, sector, has_text, list(start))
