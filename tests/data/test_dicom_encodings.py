@@ -328,3 +328,36 @@ def test_overshoots_of_lossy_wavelets_do_not_wrap_around(tmp_path: Path):
     found, _ = shown(save_dicom(tmp_path / "1", fragmented(dicom(sharp), f"{DICOM}.4.203", [stream])))
     assert 1 < np.abs(found[0].astype(int) - sharp).max() < 100
     assert np.abs(imagecodecs.htj2k_decode(stream).astype(int) - sharp).max() > 200  # why this decoder is not used
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        [],
+        [2, 64, 70],
+        [0],
+        [1, 63],
+        [1, 2**32 - 1],
+        [1, 1 << 20],
+        [1, 0],
+        [2**32 - 1, 64],
+    ],
+)
+def test_a_damaged_rle_header_is_refused(tmp_path: Path, head: list[int]):
+    """One of these kills a process that follows it out of the data."""
+    stream = packbits(pattern())
+    if head:
+        stream = np.array([*head, *[0] * (16 - len(head))], "<u4").tobytes() + stream[64:]
+    recording = open_recording(
+        save_dicom(tmp_path / "1", fragmented(dicom(pattern()), f"{DICOM}.5", [stream if head else b"few"]))
+    )
+    with pytest.raises(Unreadable, match="can't be decoded at frame 0"):
+        list(recording.frames([0]))
+
+
+def test_rle_segments_out_of_order_are_refused(tmp_path: Path):
+    stream = bytearray(packbits(color()))
+    stream[4:8], stream[8:12] = stream[8:12], stream[4:8]
+    recording = open_recording(save_dicom(tmp_path / "1", fragmented(dicom(color()), f"{DICOM}.5", [bytes(stream)])))
+    with pytest.raises(Unreadable, match="can't be decoded at frame 0"):
+        list(recording.frames([0]))

@@ -69,7 +69,7 @@ PARTS = {
     "jpeg lossless": "JPEG8",
     "jpeg-ls": "JPEGLS",
     "jpeg 2000": "JPEG2K",
-    "rle": "DICOMRLE",
+    "rle": "PACKBITS",
     "jpeg xl": "JPEGXL",
 }
 

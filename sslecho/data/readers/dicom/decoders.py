@@ -5,6 +5,7 @@ Each checks the size that the stream itself claims before a decoder gets to allo
 
 import zlib
 from collections.abc import Callable
+from struct import unpack
 from typing import NamedTuple
 
 import numpy as np
@@ -50,24 +51,44 @@ def deflated(data: bytes, layout: Layout, *, wants_luma: bool) -> Picture:
 
 
 def rle(data: bytes, layout: Layout, *, wants_luma: bool) -> Picture:
-    """PackBits, a segment for each byte of each sample. Source: DICOM PS3.5 annex G."""
-    from imagecodecs import dicomrle_decode
+    """PackBits, a segment for each byte of each sample, the most significant first. Source: DICOM PS3.5 annex G.
 
-    n_segments = layout.samples * layout.bits_allocated // 8
-    if data[:4] != n_segments.to_bytes(4, "little"):
+    Not imagecodecs' dicomrle_decode: it follows a damaged header out of the data, and the process dies.
+
+    Raises:
+        ValueError: the segments are not those that the header describes.
+    """
+    n_bytes = layout.bits_allocated // 8
+    segments = _segments(data, layout.samples * n_bytes)
+    if wants_luma and layout.space == "ybr" and n_bytes == 1:
+        return Picture(_unpacked(segments[0], layout), "luma")  # the others need not be unpacked
+    planes = []
+    for first in range(0, len(segments), n_bytes):
+        parts = [_unpacked(segment, layout) for segment in segments[first : first + n_bytes]]
+        plane = parts[0] if n_bytes == 1 else np.stack(parts, axis=-1).view(f">u{n_bytes}")[..., 0]
+        planes.append(_stored(plane, layout))
+    if len(planes) == 1:
+        return Picture(planes[0], "gray")
+    return Picture(np.stack(planes).transpose(1, 2, 0), layout.space)
+
+
+def _segments(data: bytes, n_segments: int) -> list[bytes]:
+    """The packed segments behind the header of 16 numbers: how many there are, and where each begins."""
+    if len(data) < 64:
+        raise ValueError("RLE data without a header")
+    claimed, *starts = unpack("<16L", data[:64])
+    if claimed != n_segments:
         raise ValueError("RLE data of another number of segments than the header describes")
-    if wants_luma and layout.space == "ybr" and layout.bits_allocated == 8:
-        # The first of three segments is the luma: the others need not be unpacked.
-        end = int.from_bytes(data[8:12], "little")
-        alone = (1).to_bytes(4, "little") + data[4:8] + bytes(56) + data[64:end]
-        luma = np.frombuffer(dicomrle_decode(alone, "u1"), dtype=np.uint8)
-        return Picture(_sized(luma, layout.rows, layout.columns), "luma")
-    dtype = np.dtype(f"<u{layout.bits_allocated // 8}")
-    samples = _stored(np.frombuffer(dicomrle_decode(data, dtype), dtype=dtype), layout)
-    if layout.samples == 1:
-        return Picture(_sized(samples, layout.rows, layout.columns), "gray")
-    planes = _sized(samples, layout.samples, layout.rows, layout.columns)
-    return Picture(planes.transpose(1, 2, 0), layout.space)
+    bounds = [*starts[:n_segments], len(data)]
+    if any(not 64 <= start < end <= len(data) for start, end in zip(bounds, bounds[1:], strict=False)):
+        raise ValueError("RLE data whose segments do not follow each other")
+    return [data[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+
+
+def _unpacked(segment: bytes, layout: Layout) -> np.ndarray:
+    from imagecodecs import packbits_decode
+
+    return _sized(np.frombuffer(packbits_decode(segment), dtype=np.uint8), layout.rows, layout.columns)
 
 
 def jpeg(data: bytes, layout: Layout, *, wants_luma: bool) -> Picture:
