@@ -72,8 +72,8 @@ COLOR_LOSSLESS: dict[str, Callable[[np.ndarray], bytes]] = LOSSLESS | {
 
 
 def test_every_syntax_that_decodes_is_tested():
-    decoding = {uid for uid in SYNTAXES if codec_of(uid).decodes}
-    assert decoding == {*NATIVE, *LOSSLESS, *LOSSY}
+    decoding = {uid for uid, syntax in SYNTAXES.items() if codec_of(uid).decodes and syntax.family != "video"}
+    assert decoding == {*NATIVE, *LOSSLESS, *LOSSY}  # videos: test_dicom_film.py
 
 
 def shown(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from data.archives import dicom, fragmented, pattern, save_dicom, write_png, wri
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.uid import (
-    MPEG4HP41,
+    MPEG4HP42STEREO,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
@@ -245,7 +245,7 @@ def test_dicom_named_like_a_picture_is_dicom(tmp_path: Path):
 def unreadable_dicoms() -> dict[str, tuple[Dataset, str]]:
     report = dicom(pattern())
     del report.Rows
-    codec = fragmented(dicom(pattern()), MPEG4HP41, [b"film"])
+    codec = fragmented(dicom(pattern()), MPEG4HP42STEREO, [b"film"])
     bare = fragmented(dicom(pattern()), JPEGLSLossless, [b"no picture"])
     bare.PixelData = b"\xfe\xff\x00\xe0\x00\x00\x00\x00\xfe\xff\xdd\xe0\x00\x00\x00\x00"
     bare["PixelData"].is_undefined_length = True
@@ -253,7 +253,7 @@ def unreadable_dicoms() -> dict[str, tuple[Dataset, str]]:
         "report": (report, "without a picture"),
         "another modality": (dicom(pattern(), Modality="MR"), "its modality is MR, not ultrasound"),
         "a strange modality": (dicom(pattern(), Modality="DOE JANE"), "its modality is of another kind"),
-        "a codec": (codec, "its codec is MPEG-4 AVC/H.264 High Profile, which sslecho does not decode"),
+        "a codec": (codec, "its codec is MPEG-4 AVC/H.264 Stereo High Profile, which sslecho does not decode"),
         "no fragment": (bare, "can't be decoded at frame 0"),
         "huge": (dicom(pattern(), Rows=60000, Columns=60000), "more than the limit"),
         "cut short": (dicom(np.stack([pattern()] * 2), NumberOfFrames=9), r"cut short: it claims 9 frames but holds 2"),

@@ -1,6 +1,6 @@
 """The DICOM transfer syntaxes that ultrasound comes in, and which of them decode on this machine.
 
-Source: DICOM PS3.6 table A-1. All compressed ones go through one package, imagecodecs (BSD-3-Clause; the libraries in
+Source: DICOM PS3.6 table A-1. Pictures go through one package, imagecodecs (BSD-3-Clause; the libraries in
 its wheel are under permissive licenses): docs/decisions say why.
 """
 
@@ -16,7 +16,7 @@ class Syntax(NamedTuple):
 
     Attributes:
         name: what people call it.
-        family: which decoder reads it; "native" and "deflated" need none, "video" and "other" have none.
+        family: which decoder reads it; "native", "deflated" and "video" need no imagecodecs, "other" has none.
         encapsulated: its pixels lie in fragments.
     """
 
@@ -54,8 +54,8 @@ SYNTAXES = {
     f"{_DICOM}.4.102": Syntax("MPEG-4 AVC/H.264 High Profile", "video"),
     f"{_DICOM}.4.103": Syntax("MPEG-4 AVC/H.264 BD-compatible High Profile", "video"),
     f"{_DICOM}.4.104": Syntax("MPEG-4 AVC/H.264 High Profile for 2D Video", "video"),
-    f"{_DICOM}.4.105": Syntax("MPEG-4 AVC/H.264 High Profile for 3D Video", "video"),
-    f"{_DICOM}.4.106": Syntax("MPEG-4 AVC/H.264 Stereo High Profile", "video"),
+    f"{_DICOM}.4.105": Syntax("MPEG-4 AVC/H.264 High Profile for 3D Video", "other"),
+    f"{_DICOM}.4.106": Syntax("MPEG-4 AVC/H.264 Stereo High Profile", "other"),
     f"{_DICOM}.4.107": Syntax("HEVC/H.265 Main Profile", "video"),
     f"{_DICOM}.4.108": Syntax("HEVC/H.265 Main 10 Profile", "video"),
     f"{_DICOM}.4.94": Syntax("JPIP Referenced", "other", False),
@@ -94,7 +94,7 @@ def codec_of(uid: str) -> Codec:
         KeyError: it is in no list of ours.
     """
     name, family, _ = SYNTAXES[uid]
-    if family in ("native", "deflated"):
+    if family in ("native", "deflated", "video"):
         return Codec(name, True, None)
     if family not in PARTS:
         return Codec(name, False, None)

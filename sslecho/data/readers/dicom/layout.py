@@ -5,6 +5,7 @@ Source: DICOM PS3.3 C.7.6.3, Image Pixel module.
 
 from dataclasses import dataclass
 
+from sslecho.data.readers.dicom.codecs import SYNTAXES
 from sslecho.data.readers.dicom.header import number, text
 from sslecho.data.readers.dicom.opening import Opened
 from sslecho.data.readers.recording import Unreadable, refuse_huge
@@ -12,6 +13,7 @@ from sslecho.data.readers.recording import Unreadable, refuse_huge
 GRAY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 # XYB is JPEG XL's own; YBR_ICT and YBR_RCT are undone by the decoders of JPEG 2000.
 COLOR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "XYB")
+FILM = ("YBR_PARTIAL_420", "YBR_PARTIAL_422")  # of videos, whose decoder sees to it
 BITS = (8, 16, 32)
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 
@@ -70,7 +72,8 @@ def layout_of(opened: Opened) -> Layout:
     rows, columns = int(number(header, "Rows") or 0), int(number(header, "Columns") or 0)
     refuse_huge(rows, columns)
     photometric = text(header, "PhotometricInterpretation") or ""
-    if photometric not in GRAY + COLOR:
+    is_film = SYNTAXES[opened.syntax].family == "video"
+    if photometric not in (GRAY + COLOR + FILM if is_film else GRAY + COLOR):
         raise Unreadable("its photometric interpretation is none that ultrasound uses")
     expected = 1 if photometric in GRAY else 3
     if int(number(header, "SamplesPerPixel") or expected) != expected:

@@ -26,7 +26,8 @@ class Pixels:
     def __init__(self, opened: Opened, layout: Layout, n_frames: int):
         syntax = SYNTAXES[opened.syntax]
         self._opened, self._layout, self._n_frames = opened, layout, n_frames
-        self._decode = DECODERS[syntax.family]
+        self._is_film = syntax.family == "video"
+        self._decode = None if self._is_film else DECODERS[syntax.family]
         self._has_end_marker = syntax.family.startswith("jpeg")
         self._index: FrameIndex | None = None
         if opened.pixels_at is None:
@@ -44,25 +45,36 @@ class Pixels:
             whatever a decoder raises on malformed data: see `cine.DICOM_ERRORS`.
         """
         with self._opened.stream() as stream:
+            if self._decode is None:
+                from sslecho.data.readers.dicom.film import film
+
+                yield from film(stream, self._indexed(stream), self._layout, indices, in_color=in_color)
+                return
             for index in indices:
                 data = self._read(stream, index)
                 yield self._decode(data, self._layout, wants_luma=index not in in_color)
 
-    def _read(self, stream: BufferedReader, index: int) -> bytes:
-        if self._opened.n_bytes is not None:
-            return self._native(stream, index)
+    def _indexed(self, stream: BufferedReader) -> FrameIndex:
         if self._index is None:
+            # All fragments of a film are one stream.
+            n_frames = 1 if self._is_film else self._n_frames
             table = value(self._opened.header, "ExtendedOffsetTable")
             extended = unpack(f"<{len(table) // 8}Q", table[: len(table) // 8 * 8]) if isinstance(table, bytes) else ()
             assert self._opened.pixels_at is not None
             self._index = index_frames(
-                stream, self._opened.pixels_at, self._n_frames, extended=extended, has_end_marker=self._has_end_marker
+                stream, self._opened.pixels_at, n_frames, extended=extended, has_end_marker=self._has_end_marker
             )
-        if index >= len(self._index):
+        return self._index
+
+    def _read(self, stream: BufferedReader, index: int) -> bytes:
+        if self._opened.n_bytes is not None:
+            return self._native(stream, index)
+        frames = self._indexed(stream)
+        if index >= len(frames):
             raise EOFError
-        if self._index.n_bytes(index) > 2 * self._layout.n_bytes + SPARE_BYTES:
+        if frames.n_bytes(index) > 2 * self._layout.n_bytes + SPARE_BYTES:
             raise ValueError("a compressed frame is far larger than its pixels")
-        return self._index.read(stream, index)
+        return frames.read(stream, index)
 
     def _native(self, stream: BufferedReader, index: int) -> bytes:
         n_bytes = self._layout.n_bytes
