@@ -78,7 +78,7 @@ def fan_clip(geometry: str, seed: int, number: int, *, frames: int | None = None
         min(int(columns[-1] + 1 + slack[2]), sector.shape[1]),
         min(int(rows[-1] + 1 + slack[3]), sector.shape[0]),
     )
-    glyphs = ((overlay > 60) | (moving > 60).any(axis=0)) & ~sector
+    glyphs = (overlay > 60) & ~sector
     return FanClip(geometry, coded(picture, codec), sector, glyphs, codec, region)
 
 

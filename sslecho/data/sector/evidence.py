@@ -102,7 +102,7 @@ def gather(frames: Sequence[UInt8[np.ndarray, "h w"]], within: Bool[np.ndarray, 
     faint, sure = (np.maximum(np.where(drawn, np.float32(0), share), standing_grain) for share in (faint, sure))
     standing = None
     if not still:
-        tolerance = np.maximum(bright >> 3, np.uint8(8)) if lossy else np.uint8(2)
+        tolerance = np.maximum(bright // 5, np.uint8(10)) if lossy else np.uint8(2)
         standing = (change <= tolerance) & (bright > min(ground + STROKE * 3 // 4, 255))
     return Evidence((height, width), step, sure, faint, strokes, pieces, bool(still), standing)
 
@@ -135,6 +135,12 @@ def eroded(picture: np.ndarray, radius: int) -> np.ndarray:
 def opened(picture: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
     """Without strokes that are up to two pixels wide."""
     return dilated(eroded(picture, 1), 1)
+
+
+def labeled(pieces: Bool[np.ndarray, "h w"]) -> tuple[Int[np.ndarray, "h w"], int]:
+    """The number of its connected piece for each pixel (0: none; corners connect), and how many there are."""
+    labels, n_pieces = ndimage.label(pieces, structure=np.ones((3, 3)))  # pyright: ignore[reportGeneralTypeIssues]
+    return np.asarray(labels), int(n_pieces)
 
 
 def _extreme(picture: np.ndarray, radius: int, which: np.ufunc) -> np.ndarray:
@@ -173,8 +179,8 @@ def _share(truth: Bool[np.ndarray, "h w"], shape: tuple[int, int]) -> Float32[np
 def _large_pieces(moving: Float32[np.ndarray, "h w"], grain: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """The piece in which most moves, and those with not much less: a shadow may cut a sector in two."""
     dense = ndimage.uniform_filter(np.maximum(moving, grain), 5) > 0.4
-    labels, n_pieces = ndimage.label(dense)  # pyright: ignore[reportGeneralTypeIssues]
-    mass = np.bincount(labels.ravel(), weights=moving.ravel(), minlength=int(n_pieces) + 1)
+    labels, n_pieces = labeled(dense)
+    mass = np.bincount(labels.ravel(), weights=moving.ravel(), minlength=n_pieces + 1)
     mass[0] = 0
     if mass.max() < 1:
         return np.zeros_like(grain)
@@ -182,7 +188,7 @@ def _large_pieces(moving: Float32[np.ndarray, "h w"], grain: Bool[np.ndarray, "h
     kept[0] = False
     # The near field hardly moves: what stands still right above the rest is the fan's top.
     first, _, last, _ = np.quantile(np.flatnonzero(kept[labels].any(axis=0)), [0.25, 0.5, 0.75, 1])
-    areas = np.bincount(labels.ravel(), minlength=int(n_pieces) + 1)
+    areas = np.bincount(labels.ravel(), minlength=n_pieces + 1)
     rows, columns = (
         np.bincount(labels.ravel(), weights=where.ravel()) / np.maximum(areas, 1) for where in np.indices(labels.shape)
     )

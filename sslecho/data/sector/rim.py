@@ -4,11 +4,12 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
-from sslecho.data.sector.evidence import Evidence, dilated
+from sslecho.data.sector.evidence import Evidence, dilated, labeled
 from sslecho.data.sector.outline import Outline
 from sslecho.data.sector.polygon import fill_polygon
 
-INSET = 0.5  # working pixels; the polygon's own edge pixels are filled, so that this much is lost on neither side
+MOSTLY_OUTSIDE = 0.25  # of a stroke at the rim; standing tissue lies inside for the most part
+INSET = 0.75  # source pixels; half of one is given back, because the polygon's edge itself is filled
 WRITTEN_INSET = 1.5  # where something is written close by
 REACH = 3.0  # working pixels: a stroke that starts outside is cut off so far into the sector
 
@@ -26,7 +27,7 @@ def inset(seen: Evidence, outline: Outline) -> float:
         return INSET  # standing letters are told from echoes one by one
     mask = fill_polygon(outline.polygon(), seen.sure.shape)
     close = dilated(mask, 1) & ~mask & seen.strokes
-    return seen.step * (WRITTEN_INSET if close.any() else INSET)
+    return seen.step * WRITTEN_INSET if close.any() else INSET
 
 
 def without_strokes(
@@ -39,17 +40,24 @@ def without_strokes(
     written = seen.standing & ~core
     if not (written & mask).any():
         return mask
-    labels, n_pieces = ndimage.label(written, structure=np.ones((3, 3)))  # pyright: ignore[reportGeneralTypeIssues]
-    outside = np.zeros(int(n_pieces) + 1, dtype=bool)
-    outside[labels[~dilated(mask, 1)]] = True
-    outside[0] = False
-    cut = outside[labels] & mask
-    return mask & (core | ~dilated(cut, 1)) if cut.any() else mask
+    labels, n_pieces = labeled(written)
+    sizes = np.bincount(labels.ravel(), minlength=n_pieces + 1)
+    outside = np.bincount(labels[~mask], minlength=n_pieces + 1)
+    reaching = outside >= MOSTLY_OUTSIDE * sizes
+    reaching[0] = False
+    cut = dilated(reaching[labels] & mask, 1)
+    return mask & (core | ~cut)
 
 
 def confidence(seen: Evidence, outline: Outline) -> float:
-    """From how much of each edge is met by echoes."""
-    return float(np.clip(min(support(seen, outline)) + 0.3, 0, 1))
+    """How likely the outline is right, from how much of each edge is met by echoes.
+
+    A logistic fit on phantom clips of twelve geometries (not those of the benchmark): the chance of an
+    intersection over union of at least 0.92.
+    """
+    left, right, near, far = support(seen, outline)
+    odds = 2.4 * min(left, right) + 2.3 * max(left, right) + 1.0 * near + 1.7 * far - 3.2
+    return float(1 / (1 + np.exp(-odds)))
 
 
 def support(seen: Evidence, outline: Outline) -> Float[np.ndarray, " 4"]:
