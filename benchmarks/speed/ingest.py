@@ -31,8 +31,8 @@ import numpy as np
 from measure import finish, in_turn, ratio
 from PIL import Image, ImageDraw
 from scipy import ndimage
-from sslecho.data.burned_in import find_text
 
+from sslecho.data.burned_in import find_text
 from sslecho.data.letterbox import Letterbox
 from sslecho.data.look import LOOK_AT_FRAMES, first_frames
 from sslecho.data.readers.sniff import open_recording

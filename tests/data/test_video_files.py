@@ -274,6 +274,32 @@ def test_a_video_cut_short_says_how_much_is_there(tmp_path: Path):
         open_recording(path)
 
 
+def test_an_avi_cut_short_is_refused(tmp_path: Path):
+    """Its table of contents stood at the end; what is left names one frame."""
+    path = write(tmp_path / "x.avi", noise(30), codec="mjpeg", pix_fmt="yuvj420p", options={})
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    with pytest.raises(Unreadable, match=r"cut short or damaged: after \d+ frames"):
+        open_recording(path)
+
+
+@pytest.mark.parametrize("with_table", [False, True])
+def test_all_fragments_are_counted(tmp_path: Path, with_table: bool):
+    path = tmp_path / "x.mp4"
+    frames = [pattern(*SHAPE, seed) for seed in range(12)]
+    with av.open(str(path), "w", options={"movflags": "frag_keyframe+empty_moov"}) as container:
+        stream = container.add_stream("libx264", rate=20, options={"qp": "0", "g": "4"})
+        stream.height, stream.width, stream.pix_fmt = *SHAPE, "yuv420p"
+        for pixels in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="gray").reformat(format="yuv420p")))
+        container.mux(stream.encode())
+    content = path.read_bytes()
+    if not with_table:
+        path.write_bytes(content[: content.rindex(b"mfra") - 4])
+    for frame, expected in zip(read(path), frames, strict=True):
+        np.testing.assert_allclose(frame.pixels, expected, atol=2)
+
+
 def test_damaged_frames_are_refused_not_painted_over(tmp_path: Path):
     path = write(tmp_path / "x.mkv", noise(20), options={"qp": "10"})
     content = bytearray(path.read_bytes())

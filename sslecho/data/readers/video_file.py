@@ -59,11 +59,8 @@ class VideoRecording:
             self.time_source = "pts" if _has_clock(container, stream) else None
             self._aspect = _aspect(stream)
             n_listed = self._listed(container, stream)
-            # Counted, because what other containers claim is often 0, and now and then wrong. Packets that an edit
-            # list leaves out are decoded but not shown.
-            self.n_frames = n_listed or sum(
-                1 for packet in container.demux(stream) if packet.size and not packet.is_discard
-            )
+            # Counted, because what other containers claim is often 0, and now and then wrong.
+            self.n_frames = n_listed or _count(container, stream)
             if not self.n_frames:
                 raise Unreadable("its video stream has no frames")
             if n_listed:
@@ -131,12 +128,14 @@ class VideoRecording:
         Raises:
             Unreadable: the file ends before the last of them.
         """
-        if container.format.name.split(",")[0] not in ("mov", "avi"):
+        # A part of a table, as of the first fragment or of a file cut short, has not as many as are claimed.
+        if container.format.name.split(",")[0] not in ("mov", "avi") or len(stream.index_entries) != stream.frames:
             return 0
         listed = [(entry.pos + entry.size, entry.is_discard) for entry in stream.index_entries if entry.size]
         n_there = bisect(sorted(end for end, _ in listed), self._path.stat().st_size)
         if n_there < len(listed):
             raise Unreadable(f"it is cut short: {n_there} of its {len(listed)} frames are there")
+        # What an edit list leaves out is decoded but not shown.
         return sum(not is_discard for _, is_discard in listed)
 
     def _opened(self) -> InputContainer:
@@ -251,6 +250,15 @@ def _moving(container: InputContainer) -> VideoStream:
     if not moving:
         raise Unreadable("it has a cover picture but no video stream" if streams else "it has no video stream")
     return moving[0]
+
+
+def _count(container: InputContainer, stream: VideoStream) -> int:
+    n_frames = 0
+    for packet in container.demux(stream):
+        if packet.is_corrupt:
+            raise Unreadable(f"it is cut short or damaged: after {n_frames} frames one is not whole")
+        n_frames += bool(packet.size and not packet.is_discard)
+    return n_frames
 
 
 def _has_clock(container: InputContainer, stream: VideoStream) -> bool:
