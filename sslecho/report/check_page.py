@@ -97,7 +97,7 @@ def _title(found: Audit) -> str:
         return f"{counted(counts[ERROR], 'error')} to mend before figures of this store can be trusted"
     if counts[WARNING]:
         return f"No error; {counted(counts[WARNING], 'warning')} to look at"
-    return "Nothing is wrong with this store"
+    return "Nothing was found that needs mending"
 
 
 def _head(store: Store, found: Audit, title: str) -> str:
