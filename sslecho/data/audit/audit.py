@@ -9,7 +9,8 @@ from sslecho.data.audit.pixels import pixel_findings, usable_frames
 from sslecho.data.audit.scan import scan
 from sslecho.data.audit.tables import table_findings
 from sslecho.data.audit.twins import find_twins
-from sslecho.data.store import Store
+from sslecho.data.store import ANEW, Store
+from sslecho.errors import NounError
 
 
 class Audit(NamedTuple):
@@ -38,23 +39,26 @@ def audit(store: Store, *, neighbors: Iterable[tuple[int, int]] = (), workers: i
         seed: decides which bits the search of hashes draws.
 
     Raises:
+        NounError: the tables count different numbers of frames.
         SslechoError: a shard can't be read.
     """
-    rows = Rows(store)
-    found = table_findings(rows)
-    if int(rows.n_frames.sum()) == len(store):
-        scanned = scan(store, workers=workers)
-        usable = usable_frames(scanned)
-        twins = find_twins(
-            store,
-            scanned,
-            patients=numbered(rows.patient),
-            neighbors=neighbors,
-            usable=usable,
-            workers=workers,
-            seed=seed,
+    n_frames = int(store.clips["n_frames"].to_numpy().sum())
+    if n_frames != len(store):
+        raise NounError(
+            f"{store.path}: the clips' table counts {n_frames} frames and the frames' table {len(store)}; {ANEW}"
         )
-        found += copy_findings(rows, scanned, twins, usable)
-        found += pixel_findings(rows, scanned)
+    rows = Rows(store)
+    scanned = scan(store, workers=workers)
+    usable = usable_frames(scanned)
+    twins = find_twins(
+        store,
+        scanned,
+        patients=numbered(rows.patient),
+        neighbors=neighbors,
+        usable=usable,
+        workers=workers,
+        seed=seed,
+    )
+    found = [*table_findings(rows), *copy_findings(rows, scanned, twins, usable), *pixel_findings(rows, scanned)]
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return Audit(found, rows)

@@ -5,7 +5,7 @@ A pair counts once in each finding that it belongs to: a copy across two patient
 
 import itertools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -141,7 +141,7 @@ def _in_two_splits(rows: Rows, pairs: list[Pair]) -> Finding | None:
         "pair",
         f"No picture is in two splits, nor nearly the same. {ALIKE}",
         "Give both clips the same patient, or unit, in the labels; ingest and divide anew.",
-        _examples(rows, chosen, lambda pair: f"{' and '.join(splits(pair))}; {_said(pair)}"),
+        _examples(rows, chosen, lambda pair: f"{' and '.join(map(str, splits(pair)))}; {_said(pair)}"),
         {"equal": sum(pair.n_equal > 0 for pair in chosen)},
     )
 
@@ -164,7 +164,7 @@ def _under_two_labels(rows: Rows, pairs: list[Pair], title: str, severity: str) 
         "One of the labels is wrong, or both describe it: have both looked at, and mend the labels."
         if exact
         else "Look at both: a view that changes a little may change its label rightly, a diagnosis may not.",
-        _examples(rows, chosen, lambda pair: f"{' and '.join(labels(pair))}; {_said(pair)}"),
+        _examples(rows, chosen, lambda pair: f"{' and '.join(map(str, labels(pair)))}; {_said(pair)}"),
     )
 
 
