@@ -3,7 +3,7 @@
 import logging
 import struct
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydicom import Dataset
@@ -80,7 +80,7 @@ class Cine:
         self._clock, self.time_source = frame_clock(header, self.n_frames)
         self.regions = regions(header, **size)
         self.modes = modes(header, self.regions, **size)
-        self.hints = hints(header)
+        self.hints: Mapping[str, str] = hints(header)
         self.origin = _origin(header)
         self.spacing_mm = spacing_mm(header)
         self.is_color = self._shades.is_color
