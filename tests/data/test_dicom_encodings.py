@@ -327,7 +327,6 @@ def test_overshoots_of_lossy_wavelets_do_not_wrap_around(tmp_path: Path):
     stream = imagecodecs.htj2k_encode(sharp, level=0.05, reversible=False)
     found, _ = shown(save_dicom(tmp_path / "1", fragmented(dicom(sharp), f"{DICOM}.4.203", [stream])))
     assert 1 < np.abs(found[0].astype(int) - sharp).max() < 100
-    assert np.abs(imagecodecs.htj2k_decode(stream).astype(int) - sharp).max() > 200  # why this decoder is not used
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def film(
     scaler, wanted, n_decoded = VideoReformatter(), set(indices), 0
     joined = BufferedReader(Joined(file, index), 2**16)
     try:
-        with av.open(joined, mode="r", metadata_errors="ignore", options={"format_whitelist": CONTAINERS}) as container:
+        with av.open(joined, mode="r", options={"format_whitelist": CONTAINERS}) as container:
             if not container.streams.video:
                 raise ValueError("no video stream")
             stream = container.streams.video[0]
