@@ -165,16 +165,16 @@ def fill(path: Path, spare: int) -> None:
 
 def test_a_lost_write_is_not_noted_later(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The kernel tells of a lost write once; the next sync says "done"."""
+    monkeypatch.setattr("sslecho.data.writer.BYTES_PER_SHARD", 3 * 16 * 16)
     run(source, tmp_path / "whole")
-    copy_key = tmp_path / "whole.key"
-    shutil.copytree(copy_key, tmp_path / "store.key")
-    real, calls = os.fsync, []
+    shutil.copytree(tmp_path / "whole.key", tmp_path / "store.key")
+    real, lost_at = os.fsync, []
 
     def lost(handle: int) -> None:
-        name = os.readlink(f"/proc/self/fd/{handle}")  # noqa: PTH115
-        calls.append(name)
-        if sum(name.endswith(".npy") for name in calls) == 2 and name.endswith(".npy"):
-            os.pwrite(handle, bytes(256), os.fstat(handle).st_size - 256)
+        size = os.fstat(handle).st_size
+        shard = os.readlink(f"/proc/self/fd/{handle}").endswith(".npy")  # noqa: PTH115
+        if shard and size == 128 + 2 * 256 and not lost_at:
+            lost_at.append(os.pwrite(handle, bytes(256), size - 256))
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         real(handle)
 

@@ -31,6 +31,14 @@ def test_every_way_to_hang_is_ended(tmp_path: Path):
     assert found == [(way, way if way in wanted else TOO_SLOW) for way in ways]
 
 
+def test_the_exception_comes_again_where_it_was_swallowed():
+    """A destructor may swallow it; the process need not end for that."""
+    with Pool(1, limits=Limits(seconds=0.3, grace_s=20.0)) as pool:
+        found = [result for _, result in pool.in_order(hang, ["number", "swallow once", "number"], on_death=reasons)]
+    assert found[0] == found[2]
+    assert found[1].startswith("reading it took longer than 0.3 s")
+
+
 def test_a_process_that_can_not_end_itself_is_ended(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("sslecho.data.workers.SECONDS_BETWEEN_LOOKS", 0.1)
     with Pool(1, limits=QUICK) as pool:
