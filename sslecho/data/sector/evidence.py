@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 WORKING_SIZE = 256  # the sector is looked for in a picture of this size
-MOST_FRAMES = 32  # a clip's further frames tell nothing new
+MOST_FRAMES = 24  # a clip's further frames tell nothing new
 MIN_FRAMES_FOR_MOTION = 5
 MIN_MOVING_SHARE = 0.35  # of the area with grain; below, the clip is taken as frozen
 CHUNK = 8  # gray levels above the background that an echo must have left after the opening
@@ -21,9 +21,9 @@ STROKE = 50  # gray levels above the background that a stroke must have
 GRAIN = 6  # gray levels between neighbors
 # A lossy codec is told from small changes where nothing but the codec can have changed anything.
 SMALL_CHANGE, LOSSY_SHARE = 3, 0.003
-LOSSLESS_CHANGE = 1
-LOSSY_CHANGE = 8  # gray levels; blocks that straddle the sector's rim shimmer less than that …
-SHIMMER = 0.12  # … or less than this share of what is brightest nearby
+LOSSLESS_CHANGE = 1  # gray levels that an echo changes by
+LOSSY_FAINT, LOSSY_SURE = 6, 8  # the same where blocks shimmer that straddle the sector's rim …
+SHIMMER, NEARBY = 0.2, 7  # … by less than this share of what is brightest within so many working pixels
 LARGE_PIECE = 0.1  # of what moves in the largest piece
 NEAR_PIECE = 0.01  # of the same, for the top of the fan
 STILL_REACH = 10  # working pixels: what a still shows farther from its pieces is no echo
@@ -84,14 +84,14 @@ def gather(frames: Sequence[UInt8[np.ndarray, "h w"]], within: Bool[np.ndarray, 
     drawn = dilated(strokes, 4) | flat
 
     lossy = _is_lossy(change)
-    faint = _share(change > (SMALL_CHANGE if lossy else LOSSLESS_CHANGE), shape)
+    faint = _share(change > (LOSSY_FAINT if lossy else LOSSLESS_CHANGE), shape)
     moving = np.where(chunks & ~drawn, faint, np.float32(0))
     still = len(frames) < MIN_FRAMES_FOR_MOTION or moving.sum() < MIN_MOVING_SHARE * grain.sum()
     if still:
-        faint = sure = _share(bright > min(ground + (LOSSY_CHANGE if ground or lossy else CHUNK), 255), shape)
+        faint = sure = _share(bright > min(ground + (LOSSY_SURE if ground or lossy else CHUNK), 255), shape)
         moving = grain.astype(np.float32)
     elif lossy:
-        limit = np.maximum(np.float32(LOSSY_CHANGE), dilated(small, 4) * np.float32(SHIMMER))
+        limit = np.maximum(np.float32(LOSSY_SURE), dilated(small, NEARBY) * np.float32(SHIMMER))
         sure = (shrink(change, shape) > limit).astype(np.float32)
     else:
         sure = faint
@@ -168,8 +168,9 @@ def _range(
 
 
 def _is_lossy(change: UInt8[np.ndarray, "h w"]) -> bool:
-    counts = np.bincount(change[::2, ::2].ravel(), minlength=256)
-    return bool(counts[1 : SMALL_CHANGE + 1].sum() > LOSSY_SHARE * counts[0])
+    some = change[::4]
+    small = np.count_nonzero((some > 0) & (some <= SMALL_CHANGE))
+    return bool(small > LOSSY_SHARE * (some.size - np.count_nonzero(some)))
 
 
 def _share(truth: Bool[np.ndarray, "h w"], shape: tuple[int, int]) -> Float32[np.ndarray, "small_h small_w"]:

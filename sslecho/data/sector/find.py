@@ -28,6 +28,7 @@ BOX_FIRST = 0.01  # a rectangle that scores no more than this share worse than t
 CORNER = 0.1  # of a rectangle's sides: three of its corners must hold echoes
 TURN_GAIN = 0.04  # in score, of edges that turn on their own
 CUT_GAIN = 0.01  # in score, of each side that cuts a fan
+LENT_LOSS = 0.03  # in score, that a lent outline may cost
 HULL_ABOVE = 0.12  # share of the echoes that may lie outside a fan before the hull is taken
 
 Rectangle = tuple[float, float, float, float]
@@ -69,17 +70,19 @@ def find_sector(
         return None
     weights = FOR_ECHO * seen.sure + seen.faint - 1 - FOR_STROKE * seen.strokes
     score = Score(weights)
-    fit = _own(seen, weights, score)
-    hull = _hull(seen)
+    hull = convex_hull(rows_ends(seen.pieces))
+    if len(hull) < 3:
+        return None
     how = "regions" if region is not None else "intensity" if seen.still else "motion"
-    if hull is not None and fill_polygon(hull, seen.pieces.shape).sum() > WHOLE * seen.pieces.size:
+    if fill_polygon(hull, seen.pieces.shape).sum() > WHOLE * seen.pieces.size:
         return _whole(shape)
-    found = None if fit is None else _sector(seen, fit.outline, how, region)
+    fit = _own(seen, hull, weights, score)
+    found = _sector(seen, fit.outline, how, region)
     if found is None or found.confidence < CONFIDENT:
         lent = _lent(seen, score, outlines, shape)
-        if lent is not None and (fit is None or lent.score > 0.97 * fit.score):
+        if lent is not None and lent.score > fit.score - LENT_LOSS * abs(fit.score):
             found = _sector(seen, lent.outline, "outline", region) or found
-    if fit is None or rim.left_out(seen, fit.outline) > HULL_ABOVE:
+    if rim.left_out(seen, fit.outline) > HULL_ABOVE:
         found = _from_hull(seen, hull, how) or found
     return found
 
@@ -95,13 +98,11 @@ def _largest(regions: Sequence[Region], shape: tuple[int, ...]) -> tuple[int, in
     return max(boxes, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]), default=None)
 
 
-def _own(seen: Evidence, weights: Float[np.ndarray, "h w"], score: Score) -> Fit | None:
+def _own(seen: Evidence, hull: Float[np.ndarray, "corners 2"], weights: Float[np.ndarray, "h w"], score: Score) -> Fit:
     """The fan or the rectangle that scores best."""
     shape = seen.pieces.shape
-    begun = starts(seen.pieces, quick := Score(weights, every=4))
-    if begun is None:
-        return None
-    fans, box = begun
+    quick = Score(weights, every=4)
+    fans, box = starts(seen.pieces, hull, quick)
     picture = (-0.5, -0.5, shape[1] - 0.5, shape[0] - 0.5)
     box, box_score = climb_box(score, box, steps=(4.0, 2.0, 1.0, 0.5))
     box = np.clip(box, -0.5, [shape[1] - 0.5, shape[0] - 0.5] * 2)
@@ -113,12 +114,11 @@ def _own(seen: Evidence, weights: Float[np.ndarray, "h w"], score: Score) -> Fit
     fans, scores = climb_fans(score, fans[first : first + 1], steps=(4.0, 2.0, 1.0, 0.5), free=False)
     if rectangle.score > scores[0] - BOX_FIRST * abs(scores[0]) and _has_corners(seen, rectangle.outline):
         return rectangle
-    turned, turned_scores = climb_fans(score, fans, steps=(4.0, 2.0, 1.0, 0.5), free=True)
-    if (
-        turned_scores[0] > (1 + TURN_GAIN) * scores[0]
-        and (rim.support(seen, _fan(shape, turned, picture))[:2] > 0.8).all()
-    ):
-        fans, scores = turned, turned_scores
+    if rim.confidence(seen, _fan(shape, fans, picture)) < CONFIDENT:
+        turned, turned_scores = climb_fans(score, fans, steps=(4.0, 2.0, 1.0, 0.5), free=True)
+        believed = (rim.support(seen, _fan(shape, turned, picture))[:2] > 0.8).all()
+        if believed and turned_scores[0] > (1 + TURN_GAIN) * scores[0]:
+            fans, scores = turned, turned_scores
     clip = _cut(seen, score, fans, float(scores[0]), picture)
     if clip != picture:
         fans, scores = climb_fans(score, fans, steps=(4.0, 2.0, 1.0, 0.5), free=False, clip=clip)
@@ -201,14 +201,7 @@ def _sector(seen: Evidence, small: Outline, how: str, region: tuple[int, int, in
     return Sector(mask, box_of(mask), polygon, rim.confidence(seen, small), how, outline)
 
 
-def _hull(seen: Evidence) -> Float[np.ndarray, "n 2"] | None:
-    corners = convex_hull(rows_ends(seen.pieces))
-    return corners if len(corners) >= 3 else None
-
-
-def _from_hull(seen: Evidence, hull: Float[np.ndarray, "n 2"] | None, how: str) -> Sector | None:
-    if hull is None:
-        return None
+def _from_hull(seen: Evidence, hull: Float[np.ndarray, "corners 2"], how: str) -> Sector | None:
     polygon = fewer_corners((hull + 0.5) * seen.step - 0.5)
     mask = fill_polygon(polygon, seen.shape)
     return Sector(mask, box_of(mask), polygon, 0.1, how) if mask.any() else None

@@ -129,6 +129,8 @@ def _clipped(corners: Float[np.ndarray, "n 2"], box: tuple[float, float, float, 
         if not len(corners):
             return corners
         depth = sign * (corners[:, axis] - limit)
+        if (depth >= 0).all():
+            continue
         made = []
         for k in range(len(corners)):
             here, there = corners[k - 1], corners[k]

@@ -41,11 +41,16 @@ def without_strokes(
     if not (written & mask).any():
         return mask
     labels, n_pieces = labeled(written)
-    sizes = np.bincount(labels.ravel(), minlength=n_pieces + 1)
-    outside = np.bincount(labels[~mask], minlength=n_pieces + 1)
-    reaching = outside >= MOSTLY_OUTSIDE * sizes
-    reaching[0] = False
-    cut = dilated(reaching[labels] & mask, 1)
+    at = np.nonzero(written)
+    numbers, within = labels[at], mask[at]
+    sizes = np.bincount(numbers, minlength=n_pieces + 1)
+    reaching = np.bincount(numbers[~within], minlength=n_pieces + 1) >= MOSTLY_OUTSIDE * sizes
+    chosen = reaching[numbers] & within
+    cut = np.zeros_like(mask)
+    rows, columns = at[0][chosen], at[1][chosen]
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            cut[np.clip(rows + down, 0, len(mask) - 1), np.clip(columns + right, 0, mask.shape[1] - 1)] = True
     return mask & (core | ~cut)
 
 
@@ -63,19 +68,18 @@ def confidence(seen: Evidence, outline: Outline) -> float:
 def support(seen: Evidence, outline: Outline) -> Float[np.ndarray, " 4"]:
     """Share of the left edge, the right one, the near and the far one behind which echoes lie at once."""
     corners = outline.polygon(inset=2.0)
-    height, width = seen.faint.shape
     if len(corners) < 3:
         return np.zeros(4)
-    dense = ndimage.uniform_filter(seen.faint, 3)
-    sides: list[list[float]] = [[], [], [], []]
-    middle = corners.mean(axis=0)
-    for start, stop in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        length = float(np.hypot(*(stop - start)))
-        n = max(1, round(length / 2))
-        points = start + (stop - start) * ((np.arange(n) + 0.5) / n)[:, None]
-        across, down = (start + stop) / 2 - middle
-        steep = abs(stop[1] - start[1]) > abs(stop[0] - start[0])
-        side = (0 if across < 0 else 1) if steep else (2 if down < 0 else 3)
-        x, y = np.clip(points.round().astype(int), 0, [width - 1, height - 1]).T
-        sides[side].extend((dense[y, x] > 0.25).tolist())
-    return np.array([np.mean(side) if side else 1.0 for side in sides])
+    ahead = np.roll(corners, -1, axis=0) - corners
+    # A sample each other pixel along every side.
+    counts = np.maximum(1, np.hypot(*ahead.T).round().astype(int) // 2)
+    side = np.repeat(np.arange(len(corners)), counts)
+    along = (np.arange(len(side)) - np.repeat(np.cumsum(counts) - counts, counts) + 0.5) / counts[side]
+    points = corners[side] + ahead[side] * along[:, None]
+    height, width = seen.faint.shape
+    x, y = np.clip(points.round().astype(int), 0, [width - 1, height - 1]).T
+    met = ndimage.uniform_filter(seen.faint, 3)[y, x] > 0.25
+    middle = corners + ahead / 2 - corners.mean(axis=0)
+    steep = np.abs(ahead[:, 1]) > np.abs(ahead[:, 0])
+    edge = np.where(steep, np.where(middle[:, 0] < 0, 0, 1), np.where(middle[:, 1] < 0, 2, 3))[side]
+    return np.array([met[edge == k].mean() if (edge == k).any() else 1.0 for k in range(4)])

@@ -118,38 +118,32 @@ def climb_box(score: Score, box: Boxes, *, steps: Sequence[float]) -> tuple[Boxe
     return box, best
 
 
+# One step in: both angles, near radius, far radius, x, y; of a free fan also each angle. Angles: along the far arc.
+_MOVES = np.array(
+    [(0, 0, -1, 1, 0, 0), (0, 0, 0, 0, 1, 0), (0, 0, 0, 0, 0, 1), (1, 0, 0, 0, 0, 0), (0, 1, 0, 0, 0, 0)], dtype=float
+)
+_TURNS = np.array([(0, 0, 1, 0, 0, 0), (0, 0, 0, 1, 0, 0)], dtype=float)
+# The apex lies far from all evidence and trades against the angles: it is moved with the far corners held, too.
+_SHIFTS = np.array([(0, 1), (0, 4), (0, 16)], dtype=float)
+_SIDEWAYS = np.array([(1, 0)], dtype=float)
+
+
 def _neighbors(fans: Fans, step: float, *, free: bool) -> Float[np.ndarray, "fans moves 6"]:
     """Each fan with one thing moved by a step, forward and back."""
-    x, y, left, right, near, far = fans.T
-    tried = []
-
-    def add(x=x, y=y, left=left, right=right, near=near, far=far) -> None:
-        tried.append(np.stack([x, y, left, right, near, far], axis=1))
-
-    for move in (step, -step):
-        turn = move / far
-        add(left=left - turn, right=right + turn)
-        add(near=near + move)
-        add(far=far + move)
-        add(x=x + move)
-        add(y=y + move)
-        if free:
-            add(left=left + turn)
-            add(right=right + turn)
-        # The apex lies far from all evidence and trades against the angles: move it with the far corners held.
-        for dx, dy in ((0.0, move), (0.0, 4 * move), (0.0, 16 * move), *(((move, 0.0),) if free else ())):
-            left_x, left_y = far * np.sin(left) - dx, far * np.cos(left) - dy
-            right_x, right_y = far * np.sin(right) - dx, far * np.cos(right) - dy
-            add(
-                x=x + dx,
-                y=y + dy,
-                left=np.arctan2(left_x, left_y),
-                right=np.arctan2(right_x, right_y),
-                near=near - dy,
-                far=far - dy,
-            )
-    moved = np.stack(tried, axis=1)
-    moved[..., 2:4] = np.clip(moved[..., 2:4], -STEEPEST, STEEPEST)
-    moved[..., 4] = np.maximum(moved[..., 4], 0)
-    moved[..., 5] = np.maximum(moved[..., 5], moved[..., 4] + 2)
-    return moved
+    moves = np.concatenate([_MOVES, _TURNS]) if free else _MOVES
+    shifts = np.concatenate([_SHIFTS, _SIDEWAYS]) if free else _SHIFTS
+    moves, shifts = step * np.concatenate([moves, -moves]), step * np.concatenate([shifts, -shifts])
+    x, y, left, right, near, far = (fans[:, k, None] for k in range(6))
+    tried = np.empty((len(fans), len(moves) + len(shifts), 6))
+    simple, shifted = tried[:, : len(moves)], tried[:, len(moves) :]
+    simple[:] = fans[:, None] + moves
+    simple[..., 2:4] = fans[:, None, 2:4] + moves[:, 2:4] / far[..., None]
+    dx, dy = shifts.T
+    shifted[..., 0], shifted[..., 1] = x + dx, y + dy
+    shifted[..., 2] = np.arctan2(far * np.sin(left) - dx, far * np.cos(left) - dy)
+    shifted[..., 3] = np.arctan2(far * np.sin(right) - dx, far * np.cos(right) - dy)
+    shifted[..., 4], shifted[..., 5] = near - dy, far - dy
+    tried[..., 2:4] = np.clip(tried[..., 2:4], -STEEPEST, STEEPEST)
+    tried[..., 4] = np.maximum(tried[..., 4], 0)
+    tried[..., 5] = np.maximum(tried[..., 5], tried[..., 4] + 2)
+    return tried

@@ -3,7 +3,6 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
-from sslecho.data.sector.polygon import convex_hull, rows_ends
 from sslecho.data.sector.score import STEEPEST, Boxes, Fans, Score
 
 # Heights of the apex above the highest echo, in heights of the echoes; the last ones are linear probes with a bow.
@@ -12,11 +11,10 @@ COLUMNS = 17
 APART = 0.1  # of the height: starts that are closer climb to the same fan
 
 
-def starts(pieces: Bool[np.ndarray, "h w"], score: Score, *, n: int = 5) -> tuple[Fans, Boxes] | None:
-    """The best and most different fans, and the rectangle around all echoes; None where these enclose no area."""
-    hull = convex_hull(rows_ends(pieces))
-    if len(hull) < 3:
-        return None
+def starts(
+    pieces: Bool[np.ndarray, "h w"], hull: Float[np.ndarray, "corners 2"], score: Score, *, n: int = 5
+) -> tuple[Fans, Boxes]:
+    """The best and most different fans, and the rectangle around all echoes, of which `hull` is the hull."""
     (x0, y0), (x1, y1) = hull.min(axis=0), hull.max(axis=0)
     height, width = max(y1 - y0, 1.0), max(x1 - x0, 1.0)
     x, y = np.meshgrid(np.linspace(x0 + 0.2 * width, x1 - 0.2 * width, COLUMNS), y0 + 2 - height * HEIGHTS)
