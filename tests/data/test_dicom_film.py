@@ -66,6 +66,17 @@ def test_other_codecs_and_containers(tmp_path: Path, codec: str, extension: str,
     assert np.abs(np.stack(found).astype(int) - np.stack(FRAMES)).mean() < 3
 
 
+def test_gray_is_the_same_with_and_without_color(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    colorful = [np.kron(rng.integers(0, 256, (6, 8, 3)), np.ones((8, 8, 1))).astype(np.uint8) for _ in FRAMES]
+    video = encode(tmp_path / "x.mp4", "libx264", colorful)
+    recording = open_recording(save_dicom(tmp_path / "1", filmed(video)))
+    plain = np.stack([frame.pixels for frame in recording.frames(range(6))])
+    both = list(recording.frames(range(6), in_color=range(6)))
+    np.testing.assert_array_equal(plain, np.stack([frame.pixels for frame in both]))
+    assert all(frame.rgb is not None and np.ptp(frame.rgb, axis=2).max() > 50 for frame in both)
+
+
 def test_a_film_that_ends_early_or_is_none_says_so(tmp_path: Path):
     video = write_video(tmp_path / "x.mp4", FRAMES).read_bytes()
     recording = open_recording(save_dicom(tmp_path / "1", filmed(video, NumberOfFrames=9)))

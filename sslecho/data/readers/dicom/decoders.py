@@ -16,10 +16,14 @@ from sslecho.data.readers.dicom.layout import Layout
 
 
 class Picture(NamedTuple):
-    """A decoded frame: samples [h w] or [h w 3], and what they are: "gray" (stored values), "luma", "rgb", "ybr"."""
+    """A decoded frame: samples [h w] or [h w 3], and what they are: "gray" (stored values), "luma", "rgb", "ybr".
+
+    `luma` [h w] stands beside "rgb" where the stream has it: what is computed from RGB would be a little off.
+    """
 
     samples: np.ndarray
     space: str
+    luma: np.ndarray | None = None
 
 
 Decoder = Callable[..., Picture]

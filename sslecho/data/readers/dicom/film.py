@@ -1,6 +1,6 @@
 """MPEG-2, H.264 and HEVC in DICOM: all fragments together are one video stream, decoded from its beginning.
 
-Source: DICOM PS3.5 8.2.5 to 8.2.10. When its frames were taken is for the DICOM header to say, not for the stream.
+Source: DICOM PS3.5 8.2.5 to 8.2.11. When its frames were taken is for the DICOM header to say, not for the stream.
 """
 
 import io
@@ -82,8 +82,9 @@ def film(
                 if n_decoded in wanted:
                     if (frame.height, frame.width) != (layout.rows, layout.columns):
                         raise ValueError("the video is of another size than the header says")
+                    gray = luma(frame, scaler)
                     in_rgb = n_decoded in in_color
-                    yield Picture(color(frame, scaler), "rgb") if in_rgb else Picture(luma(frame, scaler), "luma")
+                    yield Picture(color(frame, scaler), "rgb", gray) if in_rgb else Picture(gray, "luma")
                 n_decoded += 1
                 if indices and n_decoded > indices[-1]:
                     return

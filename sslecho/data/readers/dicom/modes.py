@@ -1,6 +1,6 @@
 """What a DICOM file's tags claim that it shows. A claim, not a truth: the pixels have the last word elsewhere.
 
-Source: DICOM PS3.3 C.8.5.6.1.1, value 4 of ImageType; C.8.5.6.1.14, UltrasoundColorDataPresent; C.8.5.5, regions.
+Source: DICOM PS3.3 C.8.5.6.1.1, value 4 of ImageType; C.8.5.6, UltrasoundColorDataPresent; C.8.5.5, regions.
 """
 
 from collections.abc import Sequence

@@ -28,7 +28,7 @@ class Pixels:
         self._opened, self._layout, self._n_frames = opened, layout, n_frames
         self._is_film = syntax.family == "video"
         self._decode = None if self._is_film else DECODERS[syntax.family]
-        self._has_end_marker = syntax.family.startswith("jpeg")
+        self._has_end_marker = syntax.family in ("jpeg", "jpeg lossless", "jpeg-ls", "jpeg 2000")
         self._index: FrameIndex | None = None
         if opened.pixels_at is None:
             raise Unreadable("it has no pixels")

@@ -36,6 +36,8 @@ class Shades:
     def gray(self, picture: Picture) -> UInt8[np.ndarray, "h w"]:
         """Luma of a frame."""
         samples = picture.samples
+        if picture.luma is not None:
+            return picture.luma
         if picture.space in ("luma", "ybr"):
             # Source: DICOM PS3.3 C.7.6.3.1.2: YBR_FULL's first sample is the luma, in full range.
             return self._to_8_bits(samples if samples.ndim == 2 else np.ascontiguousarray(samples[..., 0]))
