@@ -79,7 +79,7 @@ LAYOUTS: dict[str, Layout] = {
                     letters=0.85),
     "flanks": Layout(0.97, 0.5, (Item(("machine", "mi"), 0.03, 0.33), Item(("name", "mrn", "date"), 0.97, 0.33, "r")),
                      ("ticks", "marker"), color=(200, 200, 255)),
-    "handheld": Layout(0.98, 0.5, (Item(("name", "mrn"), 0.28, 0.82), Item(("date",), 0.62, 0.9),
+    "handheld": Layout(0.98, 0.5, (Item(("name", "mrn"), 0.40, 0.52), Item(("date",), 0.47, 0.68),
                                      Item(("machine",), 0.02, 0.02)),
                        ("marker",), inside=True),
 }  # fmt: skip

@@ -21,10 +21,12 @@ TINT_SHARE, TINT_AGREES, TINT_FITS = 0.7, 0.9, 0.6  # of the lit pixels; of thei
 TINT_MOST = 0.8  # saturation: gray maps keep some of every channel, flow does not
 BAR_WIDTH = 0.08  # of the picture's side: a colour bar is at most so wide,
 BAR_FILLED = 0.85  # fills so much of its bounding box,
-BAR_LONG = 2.0  # and is so many times as long as wide
-FLAT = 12  # values this near to the median are the same paint,
-PAINT = 0.5  # and so large a share of a part must be of one paint
-
+BAR_LONG = 2.0  # is so many times as long as wide,
+BAR_LEAST = 0.06  # and so long against the picture's side
+# One paint: nearly all values as near to the median as noise; or most within FLAT on a surface with upright edges or at
+# the picture's rim, with letters on it. Slow flow is dull too, but has neither.
+PAINT_NOISE, PAINT_SHARE = 3, 0.85
+FLAT, FLAT_SHARE = 12, 0.5
 ROOT = 0.15  # least share of a flow that is red or blue rather than yellow, green or cyan
 
 
@@ -65,7 +67,9 @@ def sort_colors(rgb: UInt8[np.ndarray, "h w 3"]) -> Colored:
     flow, bars, painted = empty.copy(), empty.copy(), empty.copy()
     for number, where in enumerate(pieces.boxes(parts), start=1):
         part = parts[where] == number
-        kind = bars if _is_bar(part, rgb.shape) else painted if _is_flat(part, rgb[where]) else flow
+        kind = (
+            bars if _is_bar(part, rgb.shape) else painted if _is_painted(part, rgb[where], where, rgb.shape) else flow
+        )
         kind[where] |= part
     # The rim of a flow is mixed with gray: grow into weaker colour, but not far.
     flow &= ~_without_root(flow, rgb)
@@ -141,9 +145,11 @@ def _is_bar(part: Bool[np.ndarray, "h w"], shape: tuple[int, ...]) -> bool:
     height, width = part.shape
     narrow, long = min(height, width), max(height, width)
     side = shape[1] if width < height else shape[0]
-    filled = part.mean()
+    long_side = shape[0] if width < height else shape[1]
     return bool(
-        narrow <= BAR_WIDTH * side and filled >= BAR_FILLED and (long >= BAR_LONG * narrow or narrow <= 0.04 * side)
+        narrow <= BAR_WIDTH * side
+        and long >= max(BAR_LONG * narrow, BAR_LEAST * long_side)
+        and part.mean() >= BAR_FILLED
     )
 
 
@@ -164,7 +170,13 @@ def _without_root(flow: Bool[np.ndarray, "h w"], rgb: UInt8[np.ndarray, "h w 3"]
     return flow & np.isin(parts, rootless)
 
 
-def _is_flat(part: Bool[np.ndarray, "h w"], rgb: UInt8[np.ndarray, "h w 3"]) -> bool:
-    """Mostly one paint."""
+def _is_painted(
+    part: Bool[np.ndarray, "h w"], rgb: UInt8[np.ndarray, "h w 3"], where: tuple[slice, slice], shape: tuple[int, ...]
+) -> bool:
+    """A header or a chart: mostly one paint."""
     values = rgb[part].astype(np.int16)
-    return bool(np.mean(np.all(np.abs(values - np.median(values, axis=0)) <= FLAT, axis=1)) >= PAINT)
+    off = np.abs(values - np.median(values, axis=0)).max(axis=1)
+    if np.mean(off <= PAINT_NOISE) >= PAINT_SHARE and len(values) >= 60:
+        return True
+    rim = where[0].start <= 1 or where[1].start <= 1 or where[0].stop >= shape[0] - 1 or where[1].stop >= shape[1] - 1
+    return bool(np.mean(off <= FLAT) >= FLAT_SHARE and (rim or part.mean() >= BAR_FILLED))

@@ -1,0 +1,164 @@
+"""The kind `archive`: its modes, its files, their tags, and the truth beside them."""
+
+import csv
+import json
+from collections import Counter
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+
+from sslecho.errors import SettingsError
+from sslecho.phantom.archive import COLUMNS, truth_folder, write_archive
+from sslecho.phantom.factors import Factors
+from sslecho.phantom.heart.views import VIEWS
+from sslecho.phantom.plan import MODE_SHARES, Plan, draw_plans
+from sslecho.phantom.screens.contrast import TINTS, tint
+from sslecho.phantom.screens.draw import draw_screen
+
+SMALL = {"patients": 3, "views_per_patient": 3, "clips_per_view": 1, "frames_per_clip": 3, "size": 96, "seed": 4}
+
+
+def screens_of(mode, n=5, *, size=96, overlays=True):
+    views = list(VIEWS)
+    plans = [Plan("archive", k, 0, views[k % 12], k, 0, f"p{k:04d}-000", "x", mode) for k in range(n)]
+    return [
+        draw_screen(plan, Factors.from_seed(2), frames=4, size=size, jitter=1.35, overlays=overlays) for plan in plans
+    ]
+
+
+@pytest.mark.parametrize("mode", MODE_SHARES)
+def test_a_mode_is_drawn_with_its_truth(mode):
+    for burnt in screens_of(mode):
+        screen = burnt.screen
+        assert screen.kind == mode
+        assert screen.frames.dtype == np.uint8
+        assert screen.frames.shape[1:3] == screen.sector.shape == burnt.outside.shape == (96, 128)
+        assert bool(screen.label) == (mode == "b-mode")
+        assert not (burnt.outside.astype(bool) & screen.sector).any()
+        assert not (burnt.inside.astype(bool) & ~screen.sector).any()
+        for part in screen.parts:
+            assert 0 <= part.box[0] < part.box[2] <= 128
+            assert 0 <= part.box[1] < part.box[3] <= 96
+
+
+def test_without_overlays_the_rest_is_the_same_outside_the_glyphs():
+    for mode in ("b-mode", "colour", "spectral"):
+        for clean, burnt in zip(screens_of(mode, overlays=False), screens_of(mode), strict=True):
+            glyphs = (burnt.outside > 0) | (burnt.inside > 0)
+            np.testing.assert_array_equal(clean.screen.frames[:, ~glyphs], burnt.screen.frames[:, ~glyphs])
+            assert (clean.screen.frames[:, glyphs] != burnt.screen.frames[:, glyphs]).any()
+
+
+def test_colour_lies_in_the_sector_and_is_blue_or_red():
+    shares = []
+    for burnt in screens_of("colour", 10, size=160, overlays=False):
+        frames = burnt.screen.frames.astype(int)
+        assert frames.ndim == 4
+        vivid = (frames.max(axis=-1) - frames.min(axis=-1) > 60) & burnt.screen.sector
+        shares.append(vivid.mean())
+    assert np.mean(np.array(shares) > 0.003) > 0.8
+
+
+def test_regions_name_units_and_come_in_any_order():
+    first_formats = set()
+    for burnt in screens_of("spectral", 12):
+        trace = next(part for part in burnt.screen.parts if part.format == 3)
+        assert trace.units == (4, 7)  # seconds, cm/s
+        assert 0 < trace.deltas[0] < 0.1
+        first_formats.add(burnt.screen.parts[0].format)
+    assert first_formats == {1, 3}
+    assert any(len(burnt.screen.parts) == 1 for burnt in screens_of("m-mode", 10))  # without the small fan
+
+
+def test_a_tint_keeps_black_and_white_and_the_order_of_grays():
+    for name in TINTS:
+        table = tint(np.arange(256, dtype=np.uint8), name)
+        luma = table @ np.array([0.299, 0.587, 0.114])
+        assert luma[0] == 0
+        assert luma[-1] > 250
+        assert (np.diff(luma) >= -0.01).all()
+        assert np.ptp(table[128]) > 12
+
+
+def test_modes_have_their_shares():
+    plans = draw_plans(Factors.from_seed(0), kind="archive", patients=400, views_per_patient=4, clips_per_view=1)
+    found = Counter(plan.mode for plan in plans)
+    for mode, share in MODE_SHARES.items():
+        spread = (share * (1 - share) / len(plans)) ** 0.5
+        assert abs(found[mode] / len(plans) - share) < 4 * spread
+
+
+@pytest.mark.parametrize("format", ["png", "video", "dicom"])
+def test_files_and_truth(format, tmp_path):
+    out = tmp_path / "archive"
+    counts = write_archive(out, kind="archive", format=format, **SMALL)
+    with (out / "labels.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == (*COLUMNS, "kind")
+    files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} - {"labels.csv"}
+    assert files == {row["path"] for row in rows}
+    assert all(bool(row["label"]) == (row["kind"] == "b-mode") for row in rows)
+    assert not any(mode in row["path"] for row in rows for mode in MODE_SHARES)
+    kinds = {row["clip"]: row["kind"] for row in rows}
+    assert sum(counts["classes"].values()) == counts["clips"] == len(kinds)
+    truth = truth_folder(out)
+    n_frames = 0
+    for clip in kinds:
+        record = json.loads((truth / "clips" / f"{clip}.json").read_text())
+        n_frames += record["frames"]
+        with Image.open(truth / "sectors" / f"{clip}.png") as picture:
+            sector = np.asarray(picture) > 0
+        for place, where in (("outside", ~sector), ("inside", sector)):
+            with Image.open(truth / "glyphs" / f"{clip}-{place}.png") as picture:
+                glyphs = np.asarray(picture)
+            assert set(np.unique(glyphs)) <= {0, 85, 170, 255}
+            assert not (glyphs[~where] > 0).any()
+    assert counts["frames"] == n_frames
+
+
+def test_bytes_depend_on_the_seed_alone(tmp_path):
+    contents = []
+    for name, workers, seed in (("a", 1, 4), ("b", 2, 4), ("c", 1, 5)):
+        write_archive(tmp_path / name, kind="archive", format="dicom", workers=workers, **{**SMALL, "seed": seed})
+        contents.append({p.relative_to(tmp_path / name): p.read_bytes() for p in (tmp_path / name).rglob("*.dcm")})
+    assert contents[0] == contents[1]
+    assert contents[0] != contents[2]
+
+
+def test_dicom_says_little_and_sometimes_wrongly(tmp_path):
+    out = tmp_path / "archive"
+    write_archive(out, kind="archive", format="dicom", **{**SMALL, "patients": 20})
+    with (out / "labels.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    coded, weak, colored, orders = 0, 0, 0, Counter()
+    for row in rows:
+        ds = pydicom.dcmread(out / row["path"])
+        coded += len(ds.ImageType) > 3
+        weak += any(name in ds for name in ("SeriesDescription", "ViewName", "StageName", "ViewCodeSequence"))
+        samples = ds.pixel_array
+        if row["kind"] == "colour":
+            colored += 1
+            assert ds.PhotometricInterpretation == "RGB"
+            assert samples.shape[-1] == 3
+        if "SequenceOfUltrasoundRegions" in ds:
+            orders[row["kind"], ds.SequenceOfUltrasoundRegions[0].RegionSpatialFormat] += 1
+        assert str(ds.PatientName).split("^")[0] in ds.PatientComments
+        assert any(element.tag.is_private for element in ds)
+        assert "OperatorsName" in ds
+    assert colored > 5
+    assert 0.4 < coded / len(rows) < 0.8
+    assert 0.03 < weak / len(rows) < 0.27
+    assert orders["spectral", 1]
+    assert orders["spectral", 3]
+
+
+def test_there_are_no_structure_maps_of_an_archive(tmp_path):
+    with pytest.raises(SettingsError, match="masks 'labels' is of the kinds echo and fetal"):
+        write_archive(tmp_path / "x", kind="archive", masks="labels")
+
+
+def test_stills_of_a_video_archive_are_pictures(tmp_path):
+    write_archive(tmp_path / "fetal", kind="fetal", format="video", **SMALL)
+    assert {path.suffix for path in (tmp_path / "fetal").rglob("*") if path.is_file()} == {".png", ".csv"}
