@@ -1,7 +1,8 @@
 """The DICOM transfer syntaxes that ultrasound comes in, and which of them decode on this machine.
 
-Source: DICOM PS3.6 table A-1. Pictures go through one package, imagecodecs (BSD-3-Clause; the libraries in
-its wheel are under permissive licenses): docs/decisions say why.
+Source: DICOM PS3.6 table A-1. Pictures go through one package, imagecodecs: BSD-3-Clause, as are or permissive the
+libraries in its wheel, and it alone reads all of them; pydicom's plugins would be five packages, none of which has
+JPEG of 12 bits without the GPL, or JPEG XL. Videos go through PyAV.
 """
 
 from functools import cache
@@ -61,7 +62,6 @@ SYNTAXES = {
     f"{_DICOM}.4.94": Syntax("JPIP Referenced", "other", False),
     f"{_DICOM}.4.95": Syntax("JPIP Referenced Deflate", "other", False),
 }
-# GE's private one is implicit with big-endian pixels; nobody has written it for twenty years.
 
 # The part of imagecodecs that reads each family.
 PARTS = {
