@@ -7,8 +7,8 @@ holds the lock; the lock itself goes last.
 import json
 import os
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,23 @@ def tidy_up(store: Path, manifest: Mapping[str, Any]) -> None:
     with suppress(OSError):
         remove_unnamed(store, manifest)
         remove_writing(store)
+
+
+@contextmanager
+def locked(store: Path) -> Iterator[None]:
+    """Hold the lock of a store that stands while its tables are replaced: an ingest may be replacing all of it.
+
+    Raises:
+        InputError: another process writes it, or the folder can't be written.
+    """
+    lock = StoreLock(store)
+    try:
+        yield
+    finally:
+        with suppress(OSError, ValueError, KeyError):
+            if generation_of_journal(store) is None:
+                remove_writing(store)
+        lock.release()
 
 
 def finish_tidying(store: Path) -> None:

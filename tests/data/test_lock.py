@@ -155,3 +155,27 @@ def test_a_manifest_that_the_disk_does_not_give_is_not_taken_for_none(tmp_path: 
     with pytest.raises(SslechoError, match="could not be written|Input/output error") as caught:
         StoreWriter(tmp_path, SHAPE, overwrite=True)
     assert caught.value.exit_code == 1
+
+
+def test_tables_are_not_replaced_while_another_writes(tmp_path: Path):
+    """Or the manifest of the old store would be written over that of the new one."""
+    old = store_in(tmp_path)
+    with StoreWriter(tmp_path, SHAPE, overwrite=True) as writer:
+        writer.add_clip(_frames()[:1], {"clip_id": "d", "source_id": "t"})
+        with pytest.raises(InputError, match=rf"being written by process {os.getpid()} on this machine"):
+            old.with_tables(clips=old.clips)
+        writer.commit()
+    with pytest.raises(InputError, match="was replaced since it was opened"):
+        old.with_tables(clips=old.clips)
+    new = Store.open(tmp_path)
+    assert len(new.with_tables(clips=new.clips)) == 1
+    assert not (tmp_path / ".writing").exists()
+
+
+def test_replacing_tables_leaves_an_unfinished_run_alone(tmp_path: Path):
+    old = store_in(tmp_path)
+    with StoreWriter(tmp_path, SHAPE, overwrite=True) as writer:
+        writer.add_clip(_frames()[:1], {"clip_id": "d", "source_id": "t"})
+    old.with_tables(clips=old.clips)
+    with StoreWriter(tmp_path, SHAPE, overwrite=True) as writer:
+        assert writer.done == ["t"]
