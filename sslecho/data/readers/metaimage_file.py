@@ -104,7 +104,7 @@ def _pixels(path: Path, fields: dict[str, str], end: int, n_bytes: int | None) -
     else:
         found, offset = path.with_name(name), 0
     if not found.is_file():
-        raise Unreadable("the file with its pixels is not beside it")
+        raise Unreadable("its pixels are in another file, which is not beside it")
     skipped = (_numbers(fields, "headersize", int) or [0])[0]
     if skipped == -1 and n_bytes is not None:
         return found, max(0, found.stat().st_size - n_bytes)

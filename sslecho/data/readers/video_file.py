@@ -120,7 +120,7 @@ class VideoRecording:
                     f"its decoding stopped at frame {n_decoded} of {self.n_frames} ({_said(error)})"
                 ) from error
         if not n_decoded:
-            raise Unreadable("none of its frames can be decoded")
+            raise Unreadable("its frames can't be decoded, not one of them")
 
     def _listed(self, container: InputContainer, stream: VideoStream) -> int:
         """How many frames the container's table of contents lists, where it has a whole one; else 0.
@@ -128,10 +128,11 @@ class VideoRecording:
         Raises:
             Unreadable: the file ends before the last of them.
         """
+        entries = getattr(stream, "index_entries", ())  # older PyAV has none
         # A part of a table, as of the first fragment or of a file cut short, has not as many as are claimed.
-        if container.format.name.split(",")[0] not in ("mov", "avi") or len(stream.index_entries) != stream.frames:
+        if container.format.name.split(",")[0] not in ("mov", "avi") or len(entries) != stream.frames:
             return 0
-        listed = [(entry.pos + entry.size, entry.is_discard) for entry in stream.index_entries if entry.size]
+        listed = [(entry.pos + entry.size, entry.is_discard) for entry in entries if entry.size]
         n_there = bisect(sorted(end for end, _ in listed), self._path.stat().st_size)
         if n_there < len(listed):
             raise Unreadable(f"it is cut short: {n_there} of its {len(listed)} frames are there")
@@ -145,7 +146,7 @@ class VideoRecording:
                 mode="r",
                 format=self._format,
                 metadata_errors="ignore",
-                options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
+                container_options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
             )
         except AV_ERRORS as error:
             raise Unreadable(f"it is no video that can be opened ({_said(error)})") from error
