@@ -6,6 +6,7 @@ is lost, and most files say nothing of themselves.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -68,12 +69,14 @@ def triage(
         raise ValueError("triage needs at least one frame")
     colors = [sort_colors(frame) for frame in rgb]
     flow, moving = _flow_share(colors, rgb)
-    seen = _seen(gray, flow)
+    surface = _surface(gray)
+    seen = _seen(gray, surface, flow)
     if seen is not None:
         return seen
     claimed = next((kind for kind in CLAIMS if kind in modes), None)
-    if max((color.painted.mean() for color in colors), default=0) >= PAINTED:
-        return Verdict("other", "much of it lies under one paint, as no echo does", False)
+    painted = max((float(color.painted.mean()) for color in colors), default=0.0)
+    if painted >= PAINTED and surface.grainy < PAGE_GRAIN:
+        return Verdict("other", "much of it lies under one paint, and there are no echoes", False)
     has_bar = any(_has_color_bar(color, frame) for color, frame in zip(colors, rgb, strict=True))
     if claimed is not None:
         return Verdict(claimed, f"its tags claim {claimed}", claimed == "colour" and has_bar)
@@ -83,17 +86,16 @@ def triage(
         return Verdict("colour", "it has a colour bar, though no flow in the frames looked at", False)
     if "b-mode" in modes:
         return Verdict("b-mode", "its tags claim b-mode, and nothing in the picture contradicts", True)
-    plain = flow < LITTLE_FLOW and _surface(gray).grainy >= PAGE_GRAIN
+    plain = flow < LITTLE_FLOW and surface.grainy >= PAGE_GRAIN
     return Verdict("b-mode", "nothing speaks for another kind", plain)
 
 
-def _seen(gray: Sequence[np.ndarray], flow: float) -> Verdict | None:
+def _seen(gray: Sequence[np.ndarray], surface: Surface, flow: float) -> Verdict | None:
     """What the pixels show beyond doubt."""
-    surface = _surface(gray)
     if _is_page(surface):
         return Verdict("other", "letters or painted surfaces, and no echoes", True)
-    trace = measure_trace(gray[0])
-    panes = count_panes(np.max(np.stack(gray), axis=0))
+    trace = measure_trace(max((gray[k] for k in _three(gray)), key=np.mean))  # a clip may fade in from black
+    panes = count_panes(reduce(np.maximum, gray))
     if panes == 4:
         return Verdict("quad", "four like outlines, two by two", True)
     if panes == 2:
@@ -108,9 +110,13 @@ def _seen(gray: Sequence[np.ndarray], flow: float) -> Verdict | None:
 
 
 def _surface(gray: Sequence[np.ndarray]) -> Surface:
-    """Of the frame with most grain among the first, the middle and the last."""
-    found = [measure_surface(gray[k]) for k in sorted({0, len(gray) // 2, len(gray) - 1})]
-    return max(found, key=lambda surface: surface.grainy)
+    """Of the frame with most grain."""
+    return max((measure_surface(gray[k]) for k in _three(gray)), key=lambda surface: surface.grainy)
+
+
+def _three(gray: Sequence[np.ndarray]) -> list[int]:
+    """The first frame, the middle one and the last."""
+    return sorted({0, len(gray) // 2, len(gray) - 1})
 
 
 def _is_page(surface: Surface) -> bool:

@@ -101,9 +101,9 @@ def _volume(shape: tuple[int, int], rng: np.random.Generator, frames: int) -> np
     for k in range(frames):
         beat = 1 + 0.12 * np.sin(2 * np.pi * k / max(frames, 8))
         hole = np.exp(-(((x - 0.1) / 0.3) ** 2 + ((y + 0.05) / (0.38 * beat)) ** 2))
-        surface = 0.35 * bumps + 0.10 * fine - 1.1 * hole + 0.6 * np.sqrt(np.clip(1 - x**2 - y**2, 0, 1))
+        surface = 0.25 * bumps + 0.02 * fine - 1.1 * hole + 0.6 * np.sqrt(np.clip(1 - x**2 - y**2, 0, 1))
         slope_y, slope_x = np.gradient(ndimage.gaussian_filter(surface, 1.2))
-        light = 0.55 - 9.0 * (slope_x + 0.6 * slope_y) * height / 256
+        light = 0.6 - 5.0 * (slope_x + 0.6 * slope_y) * height / 256
         gray = np.clip(255 * light * (0.45 + 0.5 * (1 - hole)), 0, 255) * inside
         out[k] = tint(gray.astype(np.uint8), "bronze")
     return out
