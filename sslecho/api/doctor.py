@@ -10,7 +10,7 @@ from sslecho.rundir import provenance
 
 PACKAGES = (
     "torch torchvision timm lightly pytorch-lightning numpy scipy scikit-learn umap-learn faiss-cpu faiss-gpu pyarrow "
-    "pillow av pydicom matplotlib typer rich safetensors tensorboardX distributed"
+    "pillow av pydicom imagecodecs matplotlib typer rich safetensors tensorboardX distributed"
 ).split()
 
 
