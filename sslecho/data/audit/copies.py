@@ -5,7 +5,7 @@ A pair counts once in each finding that it belongs to: a copy across two patient
 
 import itertools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
