@@ -5,7 +5,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from sslecho.data.sector import convex_hull, fill_polygon, find_sector
+from sslecho.data.readers.recording import Region
+from sslecho.data.sector import CONFIDENT, Sector, convex_hull, fill_polygon, find_sector
 
 SHAPE = (480, 640)
 
@@ -49,7 +50,7 @@ def test_no_letter_outside_the_fan_survives(n: int, size: int):
     for frame in frames:
         assert not sector.blank(frame)[text].any()
     union, both = (sector.mask | mask).sum(), (sector.mask & mask).sum()
-    assert both / union > 0.98
+    assert both / union > (0.98 if n > 1 else 0.97)  # a still is cut closer where something is written nearby
     x0, y0, x1, y1 = sector.box
     assert sector.mask[y0:y1, x0:x1].sum() == sector.mask.sum()
 
@@ -90,6 +91,99 @@ def test_a_dark_chamber_does_not_bite_into_the_sector():
     sector = find_sector(frames)
     assert sector is not None
     assert sector.mask[chamber].all()
+
+
+def overlap(sector: Sector | None, mask: np.ndarray) -> float:
+    assert sector is not None
+    return float((sector.mask & mask).sum() / (sector.mask | mask).sum())
+
+
+def test_the_fan_goes_on_where_the_far_field_and_one_side_are_dark():
+    mask = fan()
+    y, x = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]]
+    dark = (np.abs(x - 320) > 12) & (y > 360) | (x > 400) & (y > 250)
+    frames = [np.where(dark, np.uint8(3), frame) for frame in clip(mask, np.zeros(SHAPE, bool), 8)]
+    sector = find_sector(frames)
+    assert overlap(sector, mask) > 0.95
+
+
+@pytest.mark.parametrize("n", [8, 2])
+def test_letters_that_touch_the_fan_are_cut_off_at_its_edge(n: int):
+    mask = fan()
+    places = [(60, 200), (430, 130), (60, 260), (400, 430), (60, 440), (230, 20)]
+    text = text_at(places, size=16) & ~mask
+    assert (text & ndimage.binary_dilation(mask)).sum() > 20  # they do touch
+    sector = find_sector(clip(mask, text, n))
+    assert overlap(sector, mask) > 0.95
+    assert sector is not None
+    # What stays may be slivers at the edge, never a part that could be read.
+    assert not (sector.mask & text & ~ndimage.binary_dilation(mask, iterations=2)).any()
+    assert (sector.mask & text).sum() < 0.01 * text.sum()
+
+
+def test_a_trace_that_scrolls_below_the_fan_is_no_tissue():
+    mask = fan(outer=400)
+    frames = clip(mask, np.zeros(SHAPE, bool), 10)
+    x = np.arange(SHAPE[1])
+    for k, frame in enumerate(frames):
+        beat = 440 - 40 * np.exp(-((((x + 9 * k) % 160 - 60) / 4.0) ** 2))
+        for column, row in zip(x, beat.round().astype(int), strict=True):
+            frame[row - 1 : row + 2, column] = 220
+    assert overlap(find_sector(frames), mask) > 0.95
+
+
+def test_a_zoomed_fan_is_cut_by_its_rectangle():
+    mask = fan(outer=600, half_angle=0.5)
+    mask[:150] = mask[420:] = False
+    assert overlap(find_sector(clip(mask, np.zeros(SHAPE, bool), 8)), mask) > 0.95
+
+
+@pytest.mark.parametrize("slack", [0, 6, 25])
+def test_a_region_bounds_the_search_but_is_not_believed(slack: int):
+    mask = fan()
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = (
+        max(int(columns[0]) - slack, 0),
+        max(int(rows[0]) - slack, 0),
+        min(int(columns[-1]) + 1 + slack, SHAPE[1]),
+        min(int(rows[-1]) + 1 + slack, SHAPE[0]),
+    )
+    text = text_at([(box[0] + 4, 60), (440, 60)], size=16) & ~mask  # within the region, outside the fan
+    sector = find_sector(clip(mask, text, 8), regions=(Region(box, "2d", "tissue", None),))
+    assert overlap(sector, mask) > 0.96
+    assert sector is not None
+    assert sector.how == "regions"
+    assert not (sector.mask & text).any()
+    assert not sector.mask[:, : box[0]].any()
+    assert not sector.mask[:, box[2] :].any()
+
+
+def test_a_region_parts_two_pictures():
+    both = np.zeros(SHAPE, bool)
+    both[60:400, 20:310] = both[60:400, 330:620] = True
+    left = both.copy()
+    left[:, 320:] = False
+    regions = [Region((320, 50, 600, 410), "m-mode", None, None), Region((15, 50, 315, 410), "2d", "tissue", None)]
+    assert overlap(find_sector(clip(both, np.zeros(SHAPE, bool), 8), regions=regions), left) > 0.96
+
+
+@pytest.mark.parametrize("outer", [300, 470])
+def test_the_polygon_says_what_the_mask_says(outer: int):
+    sector = find_sector(clip(fan(outer=outer), np.zeros(SHAPE, bool), 8))
+    assert sector is not None
+    assert 3 <= len(sector.polygon) <= 64
+    drawn = fill_polygon(sector.polygon, SHAPE)
+    assert not (drawn & ~ndimage.binary_dilation(sector.mask)).any()
+    assert not (sector.mask & ~ndimage.binary_dilation(drawn)).any()
+    assert sector.confidence >= CONFIDENT
+
+
+def test_the_order_of_frames_has_no_say():
+    frames = clip(fan(), text_at(CORNERS), 7)
+    first, second = find_sector(frames), find_sector(frames[::-1])
+    assert first is not None
+    assert second is not None
+    np.testing.assert_array_equal(first.mask, second.mask)
 
 
 @pytest.mark.parametrize(

@@ -72,11 +72,13 @@ def gather(frames: Sequence[UInt8[np.ndarray, "h w"]], within: Bool[np.ndarray, 
     ground = background(small)
     solid = np.zeros(shape, np.uint8)
     for k in np.unique(np.linspace(0, len(frames) - 1, 3).round().astype(int)):
-        np.maximum(solid, opened(shrink(frames[k], shape)), out=solid)
-    chunks = solid > min(ground + CHUNK, 255)
+        # Opened before it is shrunk, too: blurred letters would run into one block.
+        sharp = frames[k] if step == 1 else opened(frames[k])
+        np.maximum(solid, opened(shrink(sharp, shape)), out=solid)
+    chunks = solid > min(min(ground, background(solid)) + CHUNK, 255)
     if within is not None:
         chunks &= shrink(within.astype(np.uint8), shape) > 0
-    strokes = (small > min(ground + STROKE, 255)) & ~dilated(chunks, 2)
+    strokes = (small > min(ground + STROKE, 255)) & ~dilated(chunks, 1)
     spread = dilated(small, 1) - eroded(small, 1)
     # Bars and boxes of the screen are flat; what is written on them goes with them.
     flat = dilated(eroded(chunks & (spread <= 2), 2), 6)
@@ -98,7 +100,7 @@ def gather(frames: Sequence[UInt8[np.ndarray, "h w"]], within: Bool[np.ndarray, 
     pieces = _large_pieces(moving, grain)
     if still:
         drawn = drawn | ~dilated(pieces, STILL_REACH)
-    standing_grain = np.where(pieces & grain, STANDING_WEIGHT, np.float32(0))
+    standing_grain = np.where(pieces & grain & chunks, STANDING_WEIGHT, np.float32(0))
     faint, sure = (np.maximum(np.where(drawn, np.float32(0), share), standing_grain) for share in (faint, sure))
     standing = None
     if not still:
@@ -145,12 +147,13 @@ def labeled(pieces: Bool[np.ndarray, "h w"]) -> tuple[Int[np.ndarray, "h w"], in
 
 def _extreme(picture: np.ndarray, radius: int, which: np.ufunc) -> np.ndarray:
     for axis in (0, 1):
-        n = picture.shape[axis]
-        padded = np.pad(picture, [(radius, radius) if k == axis else (0, 0) for k in (0, 1)], mode="edge")
-        parts = (padded[k : k + n] if axis == 0 else padded[:, k : k + n] for k in range(2 * radius + 1))
-        picture = next(parts).copy()
-        for part in parts:
-            which(picture, part, out=picture)
+        turned = picture if axis == 0 else picture.T
+        made = picture.copy()
+        out = made if axis == 0 else made.T
+        for k in range(1, min(radius, len(turned) - 1) + 1):
+            which(out[k:], turned[:-k], out=out[k:])
+            which(out[:-k], turned[k:], out=out[:-k])
+        picture = made
     return picture
 
 

@@ -28,7 +28,8 @@ BOX_FIRST = 0.01  # a rectangle that scores no more than this share worse than t
 CORNER = 0.1  # of a rectangle's sides: three of its corners must hold echoes
 TURN_GAIN = 0.04  # in score, of edges that turn on their own
 CUT_GAIN = 0.01  # in score, of each side that cuts a fan
-LENT_LOSS = 0.03  # in score, that a lent outline may cost
+LENT_LOSS = 0.5  # in score, that a lent outline may cost by the dark it takes in; of echoes it may lose …
+LENT_OUT = 0.02  # … this share
 HULL_ABOVE = 0.12  # share of the echoes that may lie outside a fan before the hull is taken
 
 Rectangle = tuple[float, float, float, float]
@@ -176,7 +177,7 @@ def _lent(seen: Evidence, score: Score, outlines: Sequence[Outline], shape: tupl
         else:
             fan = np.array([[*small.apex, *small.angles, *small.radii]])
             value = float(score.fans(fan, small.clip)[0])
-        if best is None or value > best.score:
+        if (best is None or value > best.score) and rim.left_out(seen, small) <= LENT_OUT:
             best = Fit(small, value)
     return best
 
@@ -198,7 +199,10 @@ def _sector(seen: Evidence, small: Outline, how: str, region: tuple[int, int, in
     mask = rim.without_strokes(seen, fill_polygon(polygon, seen.shape), inner)
     if not mask.any():
         return None
-    return Sector(mask, box_of(mask), polygon, rim.confidence(seen, small), how, outline)
+    confidence = rim.confidence(seen, small)
+    if how == "outline":
+        confidence = (1 + confidence) / 2  # other clips have spoken for it already
+    return Sector(mask, box_of(mask), polygon, confidence, how, outline)
 
 
 def _from_hull(seen: Evidence, hull: Float[np.ndarray, "corners 2"], how: str) -> Sector | None:

@@ -1,7 +1,8 @@
 """Stills that are graphics rather than a sector (spectral, M-mode, two or four pictures): keep their panels whole.
 
-A panel is a rectangle. Where the file describes regions, their union is kept; else the rectangles around the large
-areas with grain. Text between and around them is cut.
+A panel is a rectangle. Where the file describes regions, those of traces are kept whole; in a 2-D one the sector is
+looked for, because names stand in the corners that a fan leaves free. Else the rectangles around the large areas with
+grain are kept. Text between and around them is cut.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from scipy import ndimage
 
 from sslecho.data.readers.recording import Region
 from sslecho.data.sector.evidence import WORKING_SIZE, background, dilated, labeled, opened, shrink
+from sslecho.data.sector.find import find_sector
 from sslecho.data.sector.polygon import Sector, box_of, convex_hull, fill_polygon
 
 GRAIN = 6  # gray levels between neighbors
@@ -19,7 +21,8 @@ FILLED = 0.3  # of a square's pixels, that make it a part of a panel
 MIN_PANEL = 0.04  # of the picture
 LARGE = 0.15  # of the largest panel
 FROM_PIXELS = 0.4  # confidence: text that stands on a panel's background can't be told from its scale
-FROM_FILE = 0.8
+FROM_FILE = 0.9
+TRACES = ("spectral", "m-mode", "waveform")
 
 Box = tuple[int, int, int, int]
 
@@ -32,17 +35,38 @@ def find_panel(frames: Sequence[UInt8[np.ndarray, "h w"]], *, regions: Sequence[
         regions: what the file says; all that have a box of some size are kept.
 
     Returns:
-        The union of the rectangles as a mask, and the hull of them as the polygon; None where there is none.
+        The union of the panels as a mask, and the hull of them as the polygon; None where there is none.
     """
     height, width = frames[0].shape
-    boxes = [box for region in regions if (box := _within(region.box, (height, width))) is not None]
-    if boxes:
-        return _sector(boxes, (height, width), FROM_FILE, "regions")
+    described = [(region.format, box) for region in regions if (box := _within(region.box, (height, width)))]
+    if described:
+        return _of_regions(frames, described)
     step = max(1.0, max(height, width) / WORKING_SIZE)
     shape = max(1, round(height / step)), max(1, round(width / step))
     middle = shrink(frames[len(frames) // 2], shape)
     boxes = [_source(box, step, (height, width)) for box in _panels(middle)]
     return _sector(boxes, (height, width), FROM_PIXELS, "intensity") if boxes else None
+
+
+def _of_regions(
+    frames: Sequence[UInt8[np.ndarray, "h w"]], described: Sequence[tuple[str | None, Box]]
+) -> Sector | None:
+    """The traces' rectangles and the sectors in 2-D regions; one that shows none is left out."""
+    mask = np.zeros(frames[0].shape, dtype=bool)
+    confidence = FROM_FILE
+    for kind, (x0, y0, x1, y1) in described:
+        if kind in TRACES:
+            mask[y0:y1, x0:x1] = True
+        elif kind == "2d":
+            sector = find_sector([np.ascontiguousarray(frame[y0:y1, x0:x1]) for frame in frames])
+            if sector is not None:
+                mask[y0:y1, x0:x1] |= sector.mask
+                confidence = min(confidence, sector.confidence)
+    if not mask.any():
+        return None
+    ys, xs = np.nonzero(mask)
+    polygon = convex_hull(np.stack([xs, ys], axis=1).astype(np.float64))
+    return Sector(mask, box_of(mask), polygon, confidence, "regions")
 
 
 def _within(box: Box, shape: tuple[int, int]) -> Box | None:

@@ -10,7 +10,9 @@ from sslecho.data.sector.polygon import fill_polygon
 
 MOSTLY_OUTSIDE = 0.25  # of a stroke at the rim; standing tissue lies inside for the most part
 INSET = 0.75  # source pixels; half of one is given back, because the polygon's edge itself is filled
-WRITTEN_INSET = 1.5  # where something is written close by
+STILL_INSET = 1.5  # working pixels, of a still where something is written close by
+SLIVER = 12  # source pixels, at a working pixel's size of one
+CLEAR = 2  # source pixels that are kept clear around letters that touch the rim
 REACH = 3.0  # working pixels: a stroke that starts outside is cut off so far into the sector
 
 
@@ -26,8 +28,7 @@ def inset(seen: Evidence, outline: Outline) -> float:
     if not seen.still:
         return INSET  # standing letters are told from echoes one by one
     mask = fill_polygon(outline.polygon(), seen.sure.shape)
-    close = dilated(mask, 1) & ~mask & seen.strokes
-    return seen.step * WRITTEN_INSET if close.any() else INSET
+    return seen.step * STILL_INSET if (dilated(mask, 1) & ~mask & seen.strokes).any() else INSET
 
 
 def without_strokes(
@@ -38,19 +39,23 @@ def without_strokes(
         return mask
     # Deep inside nothing is looked at: the near field of a held probe stands still as letters do.
     written = seen.standing & ~core
-    if not (written & mask).any():
+    if not (written & dilated(mask, 1)).any():
         return mask
     labels, n_pieces = labeled(written)
     at = np.nonzero(written)
     numbers, within = labels[at], mask[at]
     sizes = np.bincount(numbers, minlength=n_pieces + 1)
     reaching = np.bincount(numbers[~within], minlength=n_pieces + 1) >= MOSTLY_OUTSIDE * sizes
-    chosen = reaching[numbers] & within
+    # Slivers: of letters whose rest was never drawn, because the sector's true edge lies a little inside.
+    at_rim = np.bincount(numbers[dilated(~mask, 2)[at]], minlength=n_pieces + 1) > 0
+    reaching |= at_rim & (sizes <= SLIVER * seen.step)
+    close = reaching[numbers] & ~within & dilated(mask, 1)[at]
     cut = np.zeros_like(mask)
-    rows, columns = at[0][chosen], at[1][chosen]
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
-            cut[np.clip(rows + down, 0, len(mask) - 1), np.clip(columns + right, 0, mask.shape[1] - 1)] = True
+    for chosen, radius in ((reaching[numbers] & within, 1), (close, CLEAR)):
+        rows, columns = at[0][chosen], at[1][chosen]
+        for down in range(-radius, radius + 1):
+            for right in range(-radius, radius + 1):
+                cut[np.clip(rows + down, 0, len(mask) - 1), np.clip(columns + right, 0, mask.shape[1] - 1)] = True
     return mask & (core | ~cut)
 
 
