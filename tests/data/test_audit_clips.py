@@ -90,6 +90,14 @@ def test_contradictory_labels_only_where_labels_are_the_patients(tmp_path: Path,
         assert finding.counts == {"n_patients_with_several_clips": 14}
 
 
+def test_few_contradictions_are_none_where_chance_gives_as_few(tmp_path: Path):
+    """One view in twelve is another: few patients have two labels, and yet labels are the clips' own."""
+    clips = clips_of(12)
+    for place, (_, row) in enumerate(clips.values()):
+        row["label"] = "rare" if place in (5, 16) else "common"
+    assert "contradictory_labels" not in found_in(store_of(tmp_path / "store", clips))
+
+
 def test_a_patient_that_outweighs_the_others(tmp_path: Path):
     clips = clips_of(12, n_clips=1)
     for i in range(5):
