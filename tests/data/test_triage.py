@@ -115,6 +115,16 @@ def test_letters_lines_bars_and_headers_are_no_flow():
     assert (found.kind, found.sure) == ("colour", False)
 
 
+def test_letters_enlarged_with_the_picture_are_no_flow():
+    """As in breast stills scaled to one size: strokes several pixels thick, of many yellows."""
+    small = Image.new("RGB", (90, 60), (70, 70, 70))
+    ImageDraw.Draw(small).text((8, 8), "+ 1 D\n2 RT UOQ", fill=(255, 255, 0))
+    picture = np.asarray(small.resize((360, 240), Image.Resampling.BICUBIC))
+    assert (picture.max(axis=-1) - picture.min(axis=-1).astype(int) > 100).mean() > 0.01
+    assert not flow_mask(picture).any()
+    assert verdict(picture[None]).kind == "b-mode"
+
+
 def test_what_stands_still_in_a_moving_picture_is_a_graphic():
     fan = gray_fan(1)
     frames = np.repeat(fan.gray[..., None], 3, axis=-1)
@@ -158,6 +168,16 @@ def test_a_fan_cut_in_two_by_a_shadow_is_one_pane():
     gray = gray_fan(0).gray.copy()
     gray[:, :, 112:128] = 0
     assert verdict(gray).kind == "b-mode"
+
+
+def test_two_like_pieces_that_lean_are_no_panes():
+    sheet = Image.new("L", (320, 240), 0)
+    draw = ImageDraw.Draw(sheet)
+    for left in (10, 170):
+        draw.polygon([(left, 20), (left + 40, 20), (left + 135, 220), (left + 95, 220)], fill=120)
+    grain = np.random.default_rng(3).integers(0, 60, (240, 320))
+    gray = np.where(np.asarray(sheet) > 0, 60 + grain, 0).astype(np.uint8)
+    assert verdict(gray[None]).kind == "b-mode"
 
 
 def test_tags_decide_where_pixels_are_silent():

@@ -13,17 +13,22 @@ from sslecho.phantom.screens.screen import place, screen_shape
 FACTS = Facts("Sonara S5", 3.4, 160.0, 71.0, "a4c", (0.2, 0.4, 0.6, 0.3, 0.7, 0.1, 0.9, 0.5))
 
 
-def drawn(name, *, size=256, seed=0):
+def drawn(name, *, size=256, seed=0, blind=False, angle_deg=80.0):
     layout = LAYOUTS[name]
     side = int(size * layout.fan)
-    converter = ScanConverter(BeamGrid(5.0, 80.0, 160.0), side)
+    converter = ScanConverter(BeamGrid(5.0, angle_deg, 160.0), side)
     shape = screen_shape(size)
     corner = (round(layout.align * (shape[1] - side)), (size - side) // 2)
     sector = place(converter.mask[None], shape, corner)[0]
     x, y = converter.to_pixels(np.zeros((1, 2)))[0]
     identity = draw_identity(Factors.from_seed(seed), 3, 0, 1)
     burned = draw_layout(
-        name, sector, identity, FACTS, mm_per_pixel=converter.mm_per_pixel, apex=(x + corner[0], y + corner[1])
+        name,
+        sector & (not blind),
+        identity,
+        FACTS,
+        mm_per_pixel=converter.mm_per_pixel,
+        apex=(x + corner[0], y + corner[1]),
     )
     return sector, burned
 
@@ -40,6 +45,13 @@ def test_kinds_are_known_exactly_where_there_is_ink(name):
 def test_text_stays_out_of_the_sector(name):
     sector, burned = drawn(name)
     assert not (sector & (burned.kinds >= TEXT)).any()
+
+
+def test_text_is_pushed_aside_whole():
+    _, free = drawn("touching", blind=True, angle_deg=110.0)
+    sector, pushed = drawn("touching", angle_deg=110.0)
+    assert (sector & (free.kinds >= TEXT)).sum() > 40
+    assert (pushed.kinds >= TEXT).sum() == pytest.approx((free.kinds >= TEXT).sum(), rel=0.04)
 
 
 def test_the_handheld_writes_over_the_sector():
