@@ -28,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="1,000 mutants")
     parser.add_argument("--n", type=int, default=20_000, help="how many mutants")
+    parser.add_argument("--first", type=int, default=0, help="number of the first")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[3] / "shared" / "data")
@@ -46,15 +47,18 @@ def main() -> None:
         found, began = Found(), time.monotonic()
         n = 1000 if given.quick else given.n
         settings = settings_of_a_fuzz(workers=given.workers, **LIMITS)
-        for first in range(0, n, BATCH):
-            mutants.ingest(Path(folder) / "work", range(first, min(n, first + BATCH)), found, **settings)
+        for first in range(given.first, given.first + n, BATCH):
+            mutants.ingest(Path(folder) / "work", range(first, min(given.first + n, first + BATCH)), found, **settings)
             print(f"{found.n} mutants, {time.monotonic() - began:.0f} s, {len(found.broken)} runs ended by an error, "
                   f"{len(found.lost)} neighbors lost", file=sys.stderr, flush=True)  # fmt: skip
     for first, error in found.broken:
         print(f"the run from mutant {first} on ended with {error}")
     for value in found.named:
         print(f"a canary in a table: {value}")
-    rows = [{"outcome": outcome, "mutants": count} for outcome, count in found.outcomes.most_common()]
+    rows = [
+        {"outcome": outcome, "mutants": count, "first": found.examples.get(outcome)}
+        for outcome, count in found.outcomes.most_common()
+    ]
     died = sum(count for outcome, count in found.outcomes.items() if "crashed" in outcome or "killed" in outcome)
     slow = sum(count for outcome, count in found.outcomes.items() if "took longer" in outcome)
     big = sum(count for outcome, count in found.outcomes.items() if "needs more" in outcome)

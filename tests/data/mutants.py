@@ -105,6 +105,7 @@ class Found:
 
     Attributes:
         outcomes: how many were accepted, and how many were left out for each family of reasons.
+        examples: the first mutant of each such family.
         lost: numbers of good neighbors that were left out or changed.
         named: what a table says with a canary in it.
         broken: batches whose run ended with an error: their first number, and the error.
@@ -113,6 +114,7 @@ class Found:
     n: int = 0
     n_good: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, int] = field(default_factory=dict)
     lost: list[int] = field(default_factory=list)
     named: list[str] = field(default_factory=list)
     broken: list[tuple[int, str]] = field(default_factory=list)
@@ -171,8 +173,10 @@ class Mutants:
 
     def _judge(self, store: Store, summary: dict[str, Any], good: dict[str, int], found: Found) -> None:
         for item in summary["quarantine"]:
-            if Path(item["path"]).name not in good:
-                found.outcomes[family(item["reason"])] += 1
+            name, reason = Path(item["path"]).name, family(item["reason"])
+            if name not in good:
+                found.outcomes[reason] += 1
+                found.examples.setdefault(reason, int(name[:7]))
         for table in (store.clips, store.frames, store.quarantine()):
             for column in table.column_names:
                 said = [str(value) for value in table[column].to_pylist() if value is not None]
