@@ -141,11 +141,11 @@ def remove_part(task: ClipTask) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-def choose_frames(n_frames: int, *, every: int, max_frames: int | None) -> list[int]:
+def choose_frames(n_frames: int, *, every: int, max_frames: int | None) -> Sequence[int]:
     """Every n-th frame; where these are more than `max_frames`, so many of them, evenly spread."""
-    chosen = range(0, n_frames, every)
+    chosen = range(0, n_frames, every)  # not as a list: a damaged file may claim billions
     if max_frames is None or len(chosen) <= max_frames:
-        return list(chosen)
+        return chosen
     return [chosen[number * len(chosen) // max_frames] for number in range(max_frames)]
 
 

@@ -137,7 +137,7 @@ def look_at(
         sector = find_panel(gray, regions=regions)
     if sector is None or (sector.confidence < CONFIDENT and rules.signed_off != "yes"):
         raise Doubtful(gray[0], sector)
-    has_text = find_text(gray, sector.mask).score >= TEXT if seen.kind in WITH_FAN else None
+    has_text = find_text(gray, sector.mask).score >= TEXT
     if has_text and rules.text_inside == "quarantine":
         raise Unreadable("what looks like text stands inside its sector; take it with --text-inside keep")
     return Look(seen.kind, sector, has_text, list(start))
