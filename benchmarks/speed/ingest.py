@@ -169,7 +169,7 @@ def _cpu_ms(function: Callable[[], object]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer clips and repeats")
-    n_clips, repeats = (4, 1) if parser.parse_args().quick else (16, 3)
+    n_clips, repeats = (4, 1) if parser.parse_args().quick else (10, 3)
     walls: dict[int, list[float]] = {1: [], 2: []}
     with tempfile.TemporaryDirectory() as folder:
         both = Path(folder) / "both"
