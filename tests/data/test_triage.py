@@ -88,14 +88,16 @@ def test_a_tint_does_not_hide_flow():
     assert found[far].mean() < 0.002
 
 
-def test_flow_mask_is_empty_on_gray_and_covers_flow():
-    fan = gray_fan(4)
+@pytest.mark.parametrize("number", range(3, 8))
+def test_flow_mask_covers_all_flow_and_nothing_else(number):
+    """Every pixel that is missed would be taken for tissue; slow flow, thin threads and even patches are in here."""
+    fan = gray_fan(number)
     assert not flow_mask(np.repeat(fan.gray[0][..., None], 3, axis=-1)).any()
-    flow = draw_flow(fan, np.random.default_rng(2))
-    number = int(flow.colored.sum(axis=(1, 2)).argmax())
-    found = flow_mask(flow.rgb[number])
-    inner = ndimage.binary_erosion(flow.colored[number])
-    assert found[inner].mean() > 0.9
+    flow = draw_flow(fan, np.random.default_rng(number))
+    for frame, colored in zip(flow.rgb, flow.colored, strict=True):
+        found = flow_mask(frame)
+        assert (found & colored).sum() >= 0.99 * colored.sum()
+        assert not (found & ~colored).any()
 
 
 def test_letters_lines_bars_and_headers_are_no_flow():

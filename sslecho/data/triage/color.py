@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
+from scipy import ndimage
 
 from sslecho.data.triage import pieces
 
@@ -27,6 +28,8 @@ BAR_LEAST = 0.06  # and so long against the picture's side
 # the picture's rim, with letters on it. Slow flow is dull too, but has neither.
 PAINT_NOISE, PAINT_SHARE = 3, 0.85
 FLAT, FLAT_SHARE = 12, 0.5
+SMALL = 0.02  # of the picture: headers and charts are larger
+NEAR, SPECK = 0.15, 14.0  # of the picture's side around flow, and the chroma that counts as flow there
 ROOT = 0.15  # least share of a flow that is red or blue rather than yellow, green or cyan
 
 
@@ -39,20 +42,32 @@ class Colored:
         bars: pixels of colour bars.
         painted: pixels of flat coloured surfaces (headers, charts).
         tinted: the gray map has a hue, which was taken off first.
+        chroma: what is left then.
     """
 
     flow: Bool[np.ndarray, "h w"]
     bars: Bool[np.ndarray, "h w"]
     painted: Bool[np.ndarray, "h w"]
     tinted: bool
+    chroma: Float32[np.ndarray, "h w"]
 
 
 def flow_mask(rgb: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:
     """Pixels that show flow (or tissue velocity), after a tint of the gray map has been taken off.
 
-    Letters, lines, colour bars and painted surfaces are not part of it.
+    Made for blanking: specks and threads near certain flow count, and so may a letter or the box's edge there. Far from
+    any flow letters, lines, colour bars and large painted surfaces are not part of it.
     """
-    return sort_colors(rgb).flow
+    found = sort_colors(rgb)
+    # Slow flow may be as even as paint. No clip is called colour for that alone, but where one is, it must go.
+    numbers, _ = pieces.number_pieces(found.painted)
+    even = np.isin(numbers, 1 + np.flatnonzero(pieces.areas(numbers) <= SMALL * numbers.size))
+    seeds = found.flow | even
+    seeds &= ~_without_root(seeds, rgb)
+    if not seeds.any():
+        return seeds
+    away = np.asarray(ndimage.distance_transform_edt(~seeds))
+    return seeds | ((away <= NEAR * min(rgb.shape[:2])) & (found.chroma > SPECK) & ~found.bars)
 
 
 def sort_colors(rgb: UInt8[np.ndarray, "h w 3"]) -> Colored:
@@ -61,7 +76,7 @@ def sort_colors(rgb: UInt8[np.ndarray, "h w 3"]) -> Colored:
     empty = np.zeros(chroma.shape, bool)
     strong = chroma > np.maximum(STRONG, PASTEL * luma)
     if not strong.any():
-        return Colored(empty, empty, empty, tinted)
+        return Colored(empty, empty, empty, tinted, chroma)
     thick = pieces.opened(strong, square=True)  # letters and lines are thinner
     parts, _ = pieces.number_pieces(thick)
     flow, bars, painted = empty.copy(), empty.copy(), empty.copy()
@@ -76,7 +91,7 @@ def sort_colors(rgb: UInt8[np.ndarray, "h w 3"]) -> Colored:
     reach = max(2, min(rgb.shape[:2]) // 100)
     if flow.any():
         flow = pieces.grown(flow, by=reach, within=(chroma > WEAK) & ~bars & ~painted)
-    return Colored(flow, bars, painted, tinted)
+    return Colored(flow, bars, painted, tinted, chroma)
 
 
 def residual_chroma(
