@@ -1,6 +1,6 @@
 """Is text that is burned in inside the sector found?
 
-    OMP_NUM_THREADS=1 python benchmarks/quality/burned_in.py [--clips 30] [--seed 20000] [--real FOLDER ...] [--quick]
+    OMP_NUM_THREADS=1 python benchmarks/quality/burned_in.py [--clips 22] [--seed 20000] [--real FOLDER ...] [--quick]
 
 One line of text (a name, a number, a date) is burned into phantom clips of twelve geometries (`fans.py`), inside the
 fan, of 7 to 16 pixels at a picture of 256, in four grays, before the codec. Recall is the share of these lines that
@@ -88,7 +88,7 @@ def real_clips(folder: Path) -> Iterator[list[np.ndarray]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=int, default=30, help="of each geometry")
+    parser.add_argument("--clips", type=int, default=22, help="of each geometry")
     parser.add_argument("--seed", type=int, default=20000)
     parser.add_argument("--real", type=Path, nargs="*", default=[])
     parser.add_argument("--quick", action="store_true")

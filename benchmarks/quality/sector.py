@@ -1,6 +1,6 @@
 """Does the sector finder find the sector?
 
-    OMP_NUM_THREADS=1 python benchmarks/quality/sector.py [--clips 52] [--seed 10000] [--sheet FILE] [--quick]
+    OMP_NUM_THREADS=1 python benchmarks/quality/sector.py [--clips 44] [--seed 10000] [--sheet FILE] [--quick]
 
 Phantom clips of twelve geometries (`fans.py`) with text, scales and an ECG up to the sector's very edge, half of them
 through JPEG or H.264, one in eight a still. Intersection over union of the mask with the pixels that the phantom
@@ -75,7 +75,7 @@ def _edge(mask: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=int, default=52, help="of each geometry")
+    parser.add_argument("--clips", type=int, default=44, help="of each geometry")
     parser.add_argument("--seed", type=int, default=10000)
     parser.add_argument("--sheet", type=Path, help="draw the worst clips here")
     parser.add_argument("--quick", action="store_true")
