@@ -47,7 +47,7 @@ def start(source: Path, out: Path, n_workers: int) -> subprocess.Popen:
 def finish(source: Path, out: Path, n_workers: int) -> float:
     """Run to the end; returns the seconds from the first sign of work on."""
     running = start(source, out, n_workers)
-    began = _first_sign(running, out)
+    began = first_sign(running, out)
     said = running.communicate(timeout=SECONDS)[1]
     assert running.returncode == 0, said
     return time.monotonic() - began
@@ -79,7 +79,7 @@ def kill_often(
         if rng.random() < 0.1:
             time.sleep(rng.uniform(0, 1))  # while it is still starting
         else:
-            _first_sign(running, out)
+            first_sign(running, out)
             time.sleep(rng.uniform(0, 0.7 * seconds))
         if victim == "worker" and (children := _children(running.pid)):
             _kill(int(rng.choice(children)))
@@ -99,7 +99,8 @@ def kill_often(
     return moments
 
 
-def _first_sign(running: subprocess.Popen, out: Path) -> float:
+def first_sign(running: subprocess.Popen, out: Path) -> float:
+    """Wait until work begins; returns when that was."""
     deadline = time.monotonic() + SECONDS
     while not (out / ".writing").exists() and running.poll() is None and time.monotonic() < deadline:
         time.sleep(0.002)

@@ -96,6 +96,19 @@ def test_a_new_store(source: Path, tmp_path: Path, kind: str):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_new_key(source: Path, tmp_path: Path, kind: str):
+    """Half a key would be refused for ever."""
+    for at in range(1, 12):
+        out = tmp_path / f"out{at}"
+        disk = Disk(kind, at)
+        fail(disk, source, out)
+        assert disk.failed
+        run(source, out)
+        assert frames_in(out) == 2, (at, disk.failed)
+        assert (tmp_path / f"out{at}.key/key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_store_that_replaces_another(source: Path, tmp_path: Path, kind: str):
     """The old store stands until the new one does."""
     old = tmp_path / "old"

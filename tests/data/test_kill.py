@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from data.archives import contents
-from data.killing import finish, kill_often, with_key_of, write_archive
+from data.killing import finish, first_sign, kill_often, start, with_key_of, write_archive
 
 
 @pytest.mark.parametrize("n_workers", [1, 2])
@@ -21,3 +21,15 @@ def test_killed_runs_go_on_to_the_same_bytes(tmp_path: Path, n_workers: int):
     finish(source, out, n_workers)
     assert contents(out) == contents(whole)
     assert not (out / ".writing").exists()
+
+
+def test_a_second_ingest_is_told_who_is_at_it(tmp_path: Path):
+    source = write_archive(tmp_path / "archive", 24)
+    first = start(source, tmp_path / "out", 1)
+    first_sign(first, tmp_path / "out")
+    second = start(source, tmp_path / "out", 1)
+    said = second.communicate()[1]
+    assert second.returncode == 2, said
+    assert f"is being written by process {first.pid} on this machine, since " in said
+    assert first.communicate()[1] is not None
+    assert first.returncode == 0
