@@ -12,7 +12,7 @@ from sslecho.data.readers.recording import Frame, Recording, Region, Unreadable
 from sslecho.data.sector import CONFIDENT, Outline, Sector, find_panel, find_sector
 from sslecho.data.triage import flow_mask, triage
 
-LOOK_AT_FRAMES = 64  # so many are in memory at once
+LOOK_AT_FRAMES = 32  # so many are in memory at once
 LOOK_AT_BYTES = 2**28
 IN_COLOR = 5  # of these, evenly spread, are looked at in color
 WITH_FLOW = ("colour", "dual", "quad", "other")
