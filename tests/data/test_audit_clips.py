@@ -189,11 +189,11 @@ def test_what_ingest_left_out_is_summed_up(tmp_path: Path):
                 clip(i, n_frames=2), {"clip_id": f"c{i}", "patient_id": f"p{i}", "label": "a", "split": "train"}
             )
         for i in range(3):
-            writer.add_quarantine(f"s{i}", "its codec is unknown" if i else "it is empty")
+            writer.add_quarantine(f"s{i}", f"its sector is uncertain (confidence 0.{i})" if i else "it is empty")
         store = writer.commit()
     found = found_in(store)["quarantine"]
     assert found.n == 3
-    assert found.counts["reasons"] == {"its codec is unknown": 2, "it is empty": 1}
+    assert found.counts["reasons"] == {"its sector is uncertain": 2, "it is empty": 1}
     assert found.severity == "warning"  # 3 of 15
 
 

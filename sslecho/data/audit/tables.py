@@ -1,5 +1,6 @@
 """Findings from the tables alone: damage, splits, patients, labels, and what ingest left out."""
 
+import re
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -218,7 +219,8 @@ def _quarantined(store: Store) -> Finding | None:
     table = store.quarantine()
     if not table.num_rows:
         return None
-    reasons = Counter(table["reason"].to_pylist())
+    # What was measured of one source, in parentheses, would make each a reason of its own.
+    reasons = Counter(re.sub(r" \([^()]*\d[^()]*\)", "", reason) for reason in table["reason"].to_pylist())
     kinds = Counter(kind for kind in table["kind"].to_pylist() if kind) if "kind" in table.column_names else Counter()
     # What was left out for its kind alone was not asked for.
     unread = table.num_rows - sum(kinds.values())
@@ -231,7 +233,8 @@ def _quarantined(store: Store) -> Finding | None:
         "source",
         "Each source is accepted or left out with a reason; more than "
         f"{MOST_LEFT_OUT:.0%} left out as unreadable is a warning.",
-        "The table beside the store's key leads from source_id to the file; mend the files and ingest again.",
+        "The table beside the store's key leads from source_id to the file: mend it, or do what its reason says, and "
+        "ingest again.",
         tuple(Example((), f"{n} × {reason}", {"reason": reason, "sources": n}) for reason, n in reasons.most_common()),
         {"reasons": dict(reasons.most_common()), "kinds": dict(kinds.most_common())},
     )
