@@ -66,10 +66,10 @@ def gather(frames: Sequence[UInt8[np.ndarray, "h w"]], within: Bool[np.ndarray, 
     step = max(1.0, max(height, width) / WORKING_SIZE)
     shape = max(1, round(height / step)), max(1, round(width / step))
     bright, change = _range(frames)
+    ground = background(shrink(bright, shape))
     if within is not None:
-        bright, change = np.where(within, bright, np.uint8(0)), np.where(within, change, np.uint8(0))
+        bright, change = np.where(within, bright, np.uint8(ground)), np.where(within, change, np.uint8(0))
     small = shrink(bright, shape)
-    ground = background(small)
     solid = np.zeros(shape, np.uint8)
     for k in np.unique(np.linspace(0, len(frames) - 1, 3).round().astype(int)):
         # Opened before it is shrunk, too: blurred letters would run into one block.
