@@ -119,7 +119,8 @@ def disk_error(path: Path, error: OSError) -> SslechoError:
         return SslechoError(
             f"{path} could not be written ({error.strerror}); the same command goes on once that is mended"
         )
-    free_mb = shutil.disk_usage(path.parent).free / 1e6
+    folder = next(folder for folder in path.absolute().parents if folder.is_dir())
+    free_mb = shutil.disk_usage(folder).free / 1e6
     return SslechoError(
         f"no space left to write {path}: {free_mb:.0f} MB are free; "
         "make room and run the same command again, it goes on from here"

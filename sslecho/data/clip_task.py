@@ -6,19 +6,13 @@ file is in either, and what goes wrong is told in our own words: decoders quote 
 
 import dataclasses
 import errno
-import json
 import os
-import tempfile
 import time
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from jaxtyping import UInt8
 
 from sslecho.data.calendar import shifted_day
 from sslecho.data.clip_frames import StoredFrames
@@ -27,6 +21,7 @@ from sslecho.data.containers.member import Member
 from sslecho.data.file_sequence import FileSequence
 from sslecho.data.identity import Identity
 from sslecho.data.look import Doubtful, LeftOut, Look, Rules, first_frames, look_at
+from sslecho.data.parts import NoSpace, finished_part, write_part, write_result
 from sslecho.data.readers.recording import Recording, Unreadable, quiet
 from sslecho.data.readers.sniff import open_recording
 from sslecho.data.sector import CONFIDENT, Outline
@@ -34,6 +29,7 @@ from sslecho.data.signoff import draw_doubt
 from sslecho.errors import SslechoError
 
 FRAMES_OF_A_DRY_RUN = 5
+NO_SPACE = (errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @dataclass(frozen=True)
@@ -91,16 +87,13 @@ class ClipTask:
     outlines: tuple[Outline, ...] | None = None
 
 
-class NoSpace(Exception):
-    """The part could not be written; the run stops, for the file is not at fault."""
-
-
 def ingest_clip(task: ClipTask) -> dict[str, Any]:
     """Do one clip, unless an interrupted run had done it.
 
     Returns:
         {"reason"} for a clip that is left out, with "kind" where that is why; {"doubtful"} where it should have a
-        second turn; {"no_space"} where the disk is full; for a dry run {"clip", "kind", "n_frames", "seconds"};
+        second turn; {"no_space": (errno, words)} where the disk is full or fails; for a dry run
+        {"clip", "kind", "n_frames", "seconds"};
         else {"clip", "frames", "n_frames", "crc", "outline"}: columns of the tables, the part's checksum, and the
         sector for others of the same device.
     """
@@ -111,34 +104,21 @@ def ingest_clip(task: ClipTask) -> dict[str, Any]:
             return {"reason": str(error), "kind": error.kind}
         except Unreadable as error:
             return {"reason": str(error)}
-        except (NoSpace, SslechoError):
-            return {"no_space": True}
+        except NoSpace as error:
+            return {"no_space": error.args}
+        except SslechoError as error:
+            cause = error.__cause__
+            return {"no_space": (cause.errno, cause.strerror) if isinstance(cause, OSError) else NO_SPACE}
         except OSError as error:
+            if error.errno == errno.ENOMEM:
+                raise MemoryError from error
             # A member of an archive is unpacked beside the store's key.
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            return {"no_space": True} if full else {"reason": f"reading it failed ({type(error).__name__})"}
+            return {"no_space": NO_SPACE} if full else {"reason": f"reading it failed ({type(error).__name__})"}
         except MemoryError:
-            return {"reason": "it needs more memory than there is"}
+            raise  # `limits` knows the words
         except Exception as error:  # whatever a decoder raises on a file must not end the run
             return {"reason": f"reading it failed ({type(error).__name__})"}
-
-
-def read_part(task: ClipTask, n_frames: int) -> Iterator[UInt8[np.ndarray, "h w"]]:
-    """The stored frames of a clip, one at a time.
-
-    Raises:
-        ValueError: the part is shorter than that.
-    """
-    with Path(task.part).open("rb") as file:
-        for _ in range(n_frames):
-            yield np.frombuffer(file.read(task.options.size**2), dtype=np.uint8).reshape(
-                task.options.size, task.options.size
-            )
-
-
-def remove_part(task: ClipTask) -> None:
-    for name in (task.part, task.part + ".json"):
-        Path(name).unlink(missing_ok=True)
 
 
 def choose_frames(n_frames: int, *, every: int, max_frames: int | None) -> Sequence[int]:
@@ -150,17 +130,7 @@ def choose_frames(n_frames: int, *, every: int, max_frames: int | None) -> Seque
 
 
 def _finished(task: ClipTask) -> dict[str, Any] | None:
-    """The result of an earlier run; None where there is none, or its part is damaged."""
-    if task.options.dry_run:
-        return None
-    try:
-        result = json.loads(Path(task.part + ".json").read_text(encoding="utf-8"))
-        crc = 0
-        for frame in read_part(task, result["n_frames"]):
-            crc = zlib.crc32(frame.data, crc)
-    except (OSError, ValueError, KeyError):
-        return None
-    return result if crc == result["crc"] else None
+    return None if task.options.dry_run else finished_part(Path(task.part), size=task.options.size)
 
 
 def _open_and_accept(task: ClipTask) -> dict[str, Any]:
@@ -212,7 +182,7 @@ def _accept(task: ClipTask, recording: Recording, clip: dict[str, Any], indices:
         draw_doubt(Path(task.options.doubts), task.clip["source_id"], doubt.picture, doubt.sector)
         raise
     stored = StoredFrames(look, rest, size=task.options.size)
-    kept, crc = _write_part(Path(task.part), stored)
+    kept, crc = write_part(Path(task.part), stored)
     result = {
         "clip": clip | _seen(look, stored, has_times=_has_times(recording, kept), source=recording.time_source),
         "frames": _frame_columns(task, stored, kept, recording.spacing_mm),
@@ -223,10 +193,7 @@ def _accept(task: ClipTask, recording: Recording, clip: dict[str, Any], indices:
     sector = look.sector
     if sector is not None and sector.outline is not None and sector.confidence >= CONFIDENT:
         result["outline"] = {"group": group, "outline": dataclasses.asdict(sector.outline)}
-    try:
-        _replace(Path(task.part + ".json"), json.dumps(result).encode())
-    except OSError as error:
-        raise NoSpace from error
+    write_result(Path(task.part), result)
     return result
 
 
@@ -286,37 +253,3 @@ def _clip_columns(task: ClipTask, recording: Recording) -> dict[str, Any]:
     if task.options.patient_unit:
         clip["unit_id"] = clip["patient_id"]
     return clip
-
-
-def _write_part(part: Path, stored: StoredFrames) -> tuple[list[tuple[int, float | None]], int]:
-    """Write the pixels; returns index and time of each frame, and the checksum."""
-    kept, crc = [], 0
-    try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=part.parent)
-    except OSError as error:
-        raise NoSpace from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            for frame, pixels in stored:
-                try:
-                    file.write(pixels.data)
-                except OSError as error:
-                    raise NoSpace from error
-                crc = zlib.crc32(pixels.data, crc)
-                kept.append((frame.index, frame.time_s))
-            try:
-                file.flush()
-            except OSError as error:
-                raise NoSpace from error
-        Path(temporary).replace(part)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-    return kept, crc
-
-
-def _replace(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    Path(temporary).replace(path)

@@ -9,12 +9,14 @@ import hmac
 import os
 import secrets
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sslecho.data.lock import FAILING
 from sslecho.errors import InputError, NounError
 from sslecho.rundir import disk_error
 
@@ -46,22 +48,18 @@ class Identity:
 
         Raises:
             InputError: the key's folder can't be written, or the key in it is damaged.
+        SslechoError: the disk is full or fails.
         """
         folder = key_folder(store)
         path = folder / "key"
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            try:
-                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            except FileExistsError:
-                key = bytes.fromhex(path.read_text(encoding="ascii"))
-            else:
-                key = secrets.token_bytes(KEY_BYTES)
-                with os.fdopen(handle, "w", encoding="ascii") as file:
-                    file.write(key.hex())
-                    file.flush()
-                    os.fsync(file.fileno())
+            if not path.exists():
+                _make_key(path)
+            key = bytes.fromhex(path.read_text(encoding="ascii"))
         except OSError as error:
+            if error.errno in FAILING:
+                raise disk_error(folder, error) from error
             raise InputError(f"{folder} can't be written ({error.strerror}); name another --out") from None
         except ValueError:
             key = b""
@@ -80,6 +78,20 @@ class Identity:
     def maybe(self, kind: str, value: str | None) -> str | None:
         """The id of a value, None for None."""
         return None if value is None else self.id(kind, value)
+
+
+def _make_key(path: Path) -> None:
+    """A key, whole or not at all: a run that is killed here must not leave half of one."""
+    temporary = path.with_name(f"key.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_bytes(KEY_BYTES).hex())
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(temporary, path)  # refuses where another run was first; both then have that one's
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def key_folder(store: Path) -> Path:

@@ -7,7 +7,6 @@ The order is that of the sorted paths and parts are appended in it, so that the 
 byte, whatever the number of workers and however often the run was interrupted.
 """
 
-import errno
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,16 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from sslecho.data.calendar import Calendar
-from sslecho.data.clip_task import ClipTask, ingest_clip, read_part, remove_part
+from sslecho.data.clip_task import ClipTask, ingest_clip
 from sslecho.data.identity import write_sources
 from sslecho.data.limits import Limits
 from sslecho.data.outlines import OutlinesByDevice
+from sslecho.data.parts import read_part, remove_part
 from sslecho.data.prepare import Prepared, prepare
 from sslecho.data.scheduler import Cluster
 from sslecho.data.scratch import remove_leftovers, remove_scratch, scratch_folder
 from sslecho.data.signoff import write_sheets
 from sslecho.data.store import Store
 from sslecho.data.summary import foresee, source_rows, summarize
+from sslecho.data.tidy import finish_tidying
 from sslecho.data.workers import Pool
 from sslecho.data.writer import StoreWriter
 from sslecho.errors import InputError, Interrupted
@@ -184,7 +185,7 @@ def _refuse_divided_units(writer: StoreWriter) -> None:
 def _append(writer: StoreWriter, task: ClipTask, result: dict[str, Any]) -> None:
     source_id = task.clip["source_id"]
     if "no_space" in result:
-        raise disk_error(writer.path, OSError(errno.ENOSPC, "No space left on device"))
+        raise disk_error(writer.path, OSError(*result["no_space"]))
     if "doubtful" in result:
         writer.defer(source_id, group=result["doubtful"]["group"])
         return
@@ -192,8 +193,9 @@ def _append(writer: StoreWriter, task: ClipTask, result: dict[str, Any]) -> None
         writer.add_quarantine(source_id, result["reason"], kind=result.get("kind"))
     else:
         note = {"outline": result["outline"]} if result["outline"] else None
-        writer.add_clip(read_part(task, result["n_frames"]), result["clip"], result["frames"], note=note)
-    remove_part(task)
+        pixels = read_part(Path(task.part), result["n_frames"], size=task.options.size)
+        writer.add_clip(pixels, result["clip"], result["frames"], note=note)
+    remove_part(Path(task.part))
 
 
 def _tracked(results: Iterable[Any], total: int) -> Iterator[Any]:
@@ -215,6 +217,7 @@ def _standing(out: Path, settings: Mapping[str, Any], *, overwrite: bool) -> Sto
     """The store that these settings have made already."""
     if overwrite or not (out / "manifest.json").exists():
         return None
+    finish_tidying(out)
     store = Store.open(out)
     old = store.manifest["settings"]
     changed = [name for name in {**old, **settings} if old.get(name) != settings.get(name)]

@@ -47,7 +47,10 @@ def draw_doubt(folder: Path, source_id: str, picture: UInt8[np.ndarray, "h w"], 
     square.paste(image, ((SIDE - image.width) // 2, (SIDE - image.height) // 2))
     content = io.BytesIO()
     square.save(content, format="PNG")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(folder, error) from error
     _write_private(folder / f"{source_id}.png", content.getvalue())
 
 
@@ -71,12 +74,15 @@ def write_sheets(store: Path, doubtful: Sequence[tuple[str, str, str]]) -> Path 
             content = io.BytesIO()
             sheet.save(content, format="PNG")
             _write_private(folder / f"sheet-{first // A_SHEET + 1:03d}.png", content.getvalue())
-    for _, file in pictures:
-        file.unlink(missing_ok=True)
     listed = key_folder(store) / "doubtful.csv"
-    if not doubtful:
-        listed.unlink(missing_ok=True)
-        return None
+    try:
+        for _, file in pictures:
+            file.unlink(missing_ok=True)
+        if not doubtful:
+            listed.unlink(missing_ok=True)
+            return None
+    except OSError as error:
+        raise disk_error(listed, error) from error
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow(COLUMNS)

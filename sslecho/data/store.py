@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 from jaxtyping import Int, Int64, UInt8
 
 from sslecho.data.schema import SCHEMA, VERSION
-from sslecho.errors import NounError, SslechoError
+from sslecho.data.tidy import locked
+from sslecho.errors import InputError, NounError, SslechoError
 from sslecho.rundir import disk_error, sha256_of, write_json
 
 MAX_OPEN_SHARDS = 256  # a process may hold about 1,000 files open
@@ -158,18 +159,22 @@ class Store:
 
         Raises:
             ValueError: a table has another number of rows.
+            InputError: another process writes the store, or has replaced it since it was opened.
             SslechoError: the disk is full; the old version still stands.
         """
         manifest = json.loads(json.dumps(self.manifest))
-        for name, table in (("clips", clips), ("frames", frames)):
-            if table is None:
-                continue
+        given = {name: table for name, table in (("clips", clips), ("frames", frames)) if table is not None}
+        for name, table in given.items():
             if table.num_rows != getattr(self, name).num_rows:
                 raise ValueError(f"the new {name} table has {table.num_rows} rows, not {getattr(self, name).num_rows}")
-            manifest["tables"][name] = write_table(self.path, name, table.schema, [table])
-        manifest |= notes or {}
-        write_json(self.path / "manifest.json", manifest)
-        self._remove_older_tables(manifest)
+        with locked(self.path):
+            if _read_manifest(self.path).get("generation") != manifest.get("generation"):
+                raise InputError(f"{self.path} was replaced since it was opened; run the same command again")
+            for name, table in given.items():
+                manifest["tables"][name] = write_table(self.path, name, table.schema, [table])
+            manifest |= notes or {}
+            write_json(self.path / "manifest.json", manifest)
+            self._remove_older_tables(manifest)
         return Store.open(self.path)
 
     def verify(self) -> list[str]:

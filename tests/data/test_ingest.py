@@ -221,7 +221,8 @@ def test_the_sector_is_masked_cropped_and_said(tmp_path: Path):
     assert summary["sectors"] == {"mask": 2}
     # Without a sector a burned-in name could not be blanked.
     assert [item["reason"] for item in summary["quarantine"]] == [
-        "no sector was found in it; if it shows no one's name, ingest it with --sector off"
+        "no sector was found in it, so what is burned in around it can't be blanked; sign it off with --sign-off, "
+        "or take it with --sector off if it shows no one's name"
     ]
     x0, y0, x1, y1 = (store.frames[f"crop_{name}"][0].as_py() for name in ("x0", "y0", "x1", "y1"))
     assert (x0, y0, x1, y1) == pytest.approx((40, 20, 200, 180), abs=4)
