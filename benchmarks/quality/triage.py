@@ -32,6 +32,7 @@ from sslecho.phantom.plan import Plan, draw_plans
 
 FRAMES = 8
 SIZES = (240, 360, 480)  # one archive each
+OF_VIDEO = 100  # what is added to the seeds of the videos
 RARE = ("m-mode", "contrast", "dual", "quad", "other")
 
 
@@ -85,7 +86,7 @@ def main() -> None:
     seeds = [options.seed + k for k in range(len(SIZES))]
     for format, patients, rare in (("dicom", options.patients, options.rare), ("video", options.patients // 3, 0)):
         for seed, size in zip(seeds, SIZES, strict=True):
-            seed += 100 if format == "video" else 0
+            seed += OF_VIDEO if format == "video" else 0
             for kind, is_own, said in verdicts(seed, size, patients // 3, rare // 3, format):
                 for how, found in said.items():
                     how = f"{format}, {how}"
@@ -102,7 +103,7 @@ def main() -> None:
         figures[f"{how}: share of b-mode among what is kept, in the archive's own mix"] = kept["b-mode"] / sum(
             kept.values()
         )
-    finish("triage", ratios=figures, rows=rows, seeds=seeds)
+    finish("triage", ratios=figures, rows=rows, seeds=[*seeds, *(seed + OF_VIDEO for seed in seeds)])
 
 
 def _row(how: str, kind: str, found: Counter[tuple[str, str]]) -> dict[str, str | int | float | None]:
