@@ -20,7 +20,7 @@ GRAIN = 6  # gray levels between neighbors
 FILLED = 0.3  # of a square's pixels, that make it a part of a panel
 MIN_PANEL = 0.04  # of the picture
 LARGE = 0.15  # of the largest panel
-FROM_PIXELS = 0.4  # confidence: text that stands on a panel's background can't be told from its scale
+FROM_PIXELS = 0.4  # confidence, a doubtful one: text that stands on a panel's background can't be told from its scale
 FROM_FILE = 0.9
 TRACES = ("spectral", "m-mode", "waveform")
 
