@@ -23,11 +23,15 @@ class PhantomSettings(Machine):
 
     kind: str = option("echo", "What is simulated.", choices=("echo", "fetal", "archive"))
     patients: int = option(24, "How many patients.", minimum=1)
-    views_per_patient: int = option(4, "How many of the echo views, or objects of an archive, a patient has.", minimum=1, maximum=12)
+    views_per_patient: int = option(
+        4, "How many of the echo views, or objects of an archive, a patient has.", minimum=1, maximum=12
+    )
     clips_per_view: int = option(2, "Repeats of a view in one patient, at most.", minimum=1, maximum=4)
     frames: int = option(16, "Frames a clip (stills have one).", minimum=1)
     format: str = option("png", "How the files are written.", choices=("dicom", "video", "png"))
-    size: int = option(256, "Side of the pictures, in pixels; the height of an archive's screens.", minimum=64, maximum=1024)
+    size: int = option(
+        256, "Side of the pictures, in pixels; the height of an archive's screens.", minimum=64, maximum=1024
+    )
     masks: str = option("sector", "Truth to write: sectors, or a map of structures too.", choices=("sector", "labels"))
     overlays: bool = option(True, "Burn fake names and dates in, outside the sector.")
     seed: int = option(0, "Decides every random number.", minimum=0)

@@ -90,7 +90,8 @@ def test_new_tables_leave_shards_and_hash_alone(store: Store):
     before = {file.name: file.read_bytes() for file in (store.path / "shards").iterdir()}
     for version in range(4):
         labels = pa.array([f"v{version}"] * 4, pa.string())
-        store = store.with_tables(clips=store.clips.set_column(store.clips.column_names.index("label"), "label", labels))
+        place = store.clips.column_names.index("label")
+        store = store.with_tables(clips=store.clips.set_column(place, "label", labels))
     assert store.column("label").tolist() == ["v3"] * 4
     assert {file.name: file.read_bytes() for file in (store.path / "shards").iterdir()} == before
     assert len(list((store.path / "tables").glob("clips-*"))) == 2  # this version and the one before
