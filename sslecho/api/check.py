@@ -15,7 +15,7 @@ from sslecho.data.audit.finding import ERROR, INFO, SEVERITIES, WARNING, Example
 from sslecho.data.identity import read_sources
 from sslecho.data.store import Store
 from sslecho.embed.embeddings import Embeddings
-from sslecho.errors import InputError, NounError, SslechoError
+from sslecho.errors import InputError, NounError
 from sslecho.report.check_page import build_check_page, share_said
 from sslecho.report.markup import counted
 from sslecho.rundir import write_text
@@ -78,16 +78,6 @@ def said(store: Store | Path | str, result: dict[str, Any]) -> list[str]:
             lines.append("  " + "; ".join(word for word in (example["said"], *where) if word))
         lines.append(f"  cure: {finding['cure']}")
     return lines
-
-
-def refuse(result: dict[str, Any], fail_on: str) -> None:
-    """End the command where --fail-on asks for it.
-
-    Raises:
-        SslechoError: there is a finding as bad as `fail_on`, or worse; all of them are named.
-    """
-    if result["failed"]:
-        raise SslechoError(f"--fail-on {fail_on}: found {', '.join(result['failed'])}; the page and the JSON have more")
 
 
 def _check(store: Store, out: Path | str | None, options: dict[str, Any]) -> tuple[Audit, CheckSettings]:

@@ -38,11 +38,13 @@ class Said:
         result: printed as one JSON object with --json.
         lines: the main figures for a reader, on stdout where no JSON is asked for.
         closing: the last line on stderr: what was written, and the next command to try.
+        exit_code: for work that was done and found what the user wants to stop at.
     """
 
     result: dict[str, Any]
     lines: list[str] = field(default_factory=list)
     closing: str = ""
+    exit_code: int = 0
 
 
 def add_command(
@@ -162,6 +164,8 @@ def _border(
         if done_before:
             said = replace(said, result={**said.result, "already": True}, closing=_done_before(said.closing))
         _speak(said, as_json=as_json)
+        if said.exit_code:
+            raise typer.Exit(said.exit_code)
 
 
 def _done_before(closing: str) -> str:

@@ -43,12 +43,13 @@ def add_to(app: typer.Typer) -> None:
         ] = None,
     ) -> Said:
         """Look for damage, leaks, copies, contradictory labels, and clips that show nothing."""
-        from sslecho.api.check import check_with_summary, refuse, said
+        from sslecho.api.check import check_with_summary, said
 
         result = check_with_summary(store, out, **call.options)
-        refuse(result, call.options["fail_on"])
         closing = f"next: sslecho check {store} -o check.html" if out is None else f"wrote {out}; open it in a browser"
-        return Said(result, said(store, result), closing)
+        if result["failed"]:
+            closing = f"--fail-on {call.options['fail_on']}: found {', '.join(result['failed'])}; {closing}"
+        return Said(result, said(store, result), closing, exit_code=int(bool(result["failed"])))
 
     @add_command(app, VisualizeSettings, overwrite=False)
     def visualize(call: Call, embeddings: EmbeddingsArgument, out: Out) -> Said:

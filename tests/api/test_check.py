@@ -70,8 +70,9 @@ def test_without_a_page_the_findings_are_lines(leaky: Store):
 
 @pytest.mark.parametrize(("fail_on", "code"), [("never", 0), ("error", 1), ("warning", 1)])
 def test_fail_on_decides_the_exit_code(leaky: Store, tmp_path: Path, fail_on: str, code: int):
-    done = run(str(leaky.path), "--fail-on", fail_on, "-o", str(tmp_path / "page.html"))
+    done = run(str(leaky.path), "--fail-on", fail_on, "-o", str(tmp_path / "page.html"), "--json")
     assert done.exit_code == code
+    assert json.loads(done.stdout.splitlines()[-1])["findings"]
     assert (tmp_path / "page.html").exists()
     if code:
         assert f"--fail-on {fail_on}: found picture_in_two_splits" in done.output
