@@ -69,7 +69,7 @@ def verdicts(seed: int, size: int, patients: int, rare: int, format: str) -> Ite
             gray, rgb = [frame.pixels for frame in frames], [frame.rgb for frame in frames if frame.rgb is not None]
             said = {"pixels only": triage(gray, rgb).kind}
             if format == "dicom":
-                said["with tags"] = triage(gray, rgb, regions=recording.regions, modes=recording.modes).kind
+                said["with tags"] = triage(gray, rgb, modes=recording.modes).kind
             yield plan.mode, k < n_own, said
             for file in files:
                 file.unlink()

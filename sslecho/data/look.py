@@ -126,7 +126,7 @@ def look_at(
         Unreadable: there is text in the sector, and such clips are not wanted.
     """
     gray = [frame.pixels for frame in start]
-    seen = triage(gray, [frame.rgb for frame in start if frame.rgb is not None], regions=regions, modes=modes)
+    seen = triage(gray, [frame.rgb for frame in start if frame.rgb is not None], modes=modes)
     if seen.kind not in rules.kinds:
         raise LeftOut(seen.kind, seen.why)
     if rules.sector == "off" or rules.signed_off == "whole":

@@ -5,7 +5,6 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from sslecho.data.readers.recording import Region
 from sslecho.data.readers.sniff import open_recording
 from sslecho.data.triage import KINDS, flow_mask, triage
 from sslecho.phantom.factors import Factors
@@ -184,8 +183,7 @@ def test_two_like_pieces_that_lean_are_no_panes():
 
 def test_tags_decide_where_pixels_are_silent():
     gray = gray_fan(5).gray
-    region = Region((0, 0, 100, 100), "2d", "tissue", None)
-    found = verdict(gray, regions=(region,), modes=frozenset({"b-mode"}))
+    found = verdict(gray, modes=frozenset({"b-mode"}))
     assert (found.kind, found.sure) == ("b-mode", True)
     for kind in ("colour", "contrast", "m-mode", "spectral", "dual", "quad", "other"):
         found = verdict(gray, modes=frozenset({"b-mode", kind}))

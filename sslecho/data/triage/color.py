@@ -16,6 +16,7 @@ LIT = 8.0  # luma above which a pixel can show a hue
 BINS = 32
 # Chroma. Gray maps stored as JPEG or H.264 stay below 8; the darkest red of a flow map has 40.
 STRONG, WEAK = 20.0, 11.0
+NO_COLOR = 24  # gray levels between channels; chroma is .53 of that at most, less than SPECK
 PASTEL = 0.18  # of the luma: less chroma than that is a white with a cast, not flow
 TINT_LEAST = 1.2  # median chroma from which a brightness counts as tinted
 TINT_SHARE, TINT_AGREES, TINT_FITS = 0.7, 0.9, 0.6  # of the lit pixels; of their hues; of pixels that it explains
@@ -41,14 +42,12 @@ class Colored:
         flow: pixels of flow.
         bars: pixels of colour bars.
         painted: pixels of flat coloured surfaces (headers, charts).
-        tinted: the gray map has a hue, which was taken off first.
-        chroma: what is left then.
+        chroma: what is left after the tint of the gray map.
     """
 
     flow: Bool[np.ndarray, "h w"]
     bars: Bool[np.ndarray, "h w"]
     painted: Bool[np.ndarray, "h w"]
-    tinted: bool
     chroma: Float32[np.ndarray, "h w"]
 
 
@@ -72,11 +71,15 @@ def flow_mask(rgb: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:
 
 def sort_colors(rgb: UInt8[np.ndarray, "h w 3"]) -> Colored:
     """Divide the coloured pixels of a picture into flow and graphics."""
-    chroma, luma, tinted = residual_chroma(rgb)
+    height, width, _ = rgb.shape
+    if not _may_be_colored(rgb):
+        nothing = np.zeros((height, width), bool)
+        return Colored(nothing, nothing, nothing, np.zeros((height, width), np.float32))
+    chroma, luma = residual_chroma(rgb)
     empty = np.zeros(chroma.shape, bool)
     strong = chroma > np.maximum(STRONG, PASTEL * luma)
     if not strong.any():
-        return Colored(empty, empty, empty, tinted, chroma)
+        return Colored(empty, empty, empty, chroma)
     thick = pieces.opened(strong, square=True)  # letters and lines are thinner
     parts, _ = pieces.number_pieces(thick)
     flow, bars, painted = empty.copy(), empty.copy(), empty.copy()
@@ -91,22 +94,29 @@ def sort_colors(rgb: UInt8[np.ndarray, "h w 3"]) -> Colored:
     reach = max(2, min(rgb.shape[:2]) // 100)
     if flow.any():
         flow = pieces.grown(flow, by=reach, within=(chroma > WEAK) & ~bars & ~painted)
-    return Colored(flow, bars, painted, tinted, chroma)
+    return Colored(flow, bars, painted, chroma)
+
+
+def _may_be_colored(rgb: UInt8[np.ndarray, "h w 3"]) -> bool:
+    """Whether any two channels differ by as much as the least flow; gray maps in a lossy codec don't."""
+    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
+    most = np.maximum(np.maximum(red, green), blue)
+    return bool((most - np.minimum(np.minimum(red, green), blue)).max() > NO_COLOR)
 
 
 def residual_chroma(
     rgb: UInt8[np.ndarray, "h w 3"],
-) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"], bool]:
-    """Chroma after the gray map's tint, luma, and whether there was a tint."""
+) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
+    """Chroma after the gray map's tint, and luma."""
     values = rgb.astype(np.float32)
     luma = values @ np.array([0.299, 0.587, 0.114], np.float32)
     cb, cr = 0.564 * (values[..., 2] - luma), 0.713 * (values[..., 0] - luma)
     tint = _tint(values, luma, cb, cr)
     if tint is None:
-        return np.hypot(cb, cr).astype(np.float32), luma, False
+        return np.hypot(cb, cr).astype(np.float32), luma
     centers, tint_cb, tint_cr = tint
     left = np.hypot(cb - np.interp(luma, centers, tint_cb), cr - np.interp(luma, centers, tint_cr))
-    return left.astype(np.float32), luma, True
+    return left.astype(np.float32), luma
 
 
 def _tint(

@@ -30,7 +30,7 @@ def count_panes(gray: UInt8[np.ndarray, "h w"]) -> int:
     """4, 2 or 1.
 
     Args:
-        gray: the brightest of all frames at every pixel, so that a dark chamber counts as lit.
+        gray: the brightest of several frames at every pixel, so that a dark chamber counts as lit.
     """
     lit = outline(gray)
     column = _seam(lit, axis=0)

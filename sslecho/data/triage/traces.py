@@ -30,13 +30,18 @@ class Trace:
     beats: float
 
 
-def measure_trace(gray: UInt8[np.ndarray, "h w"]) -> Trace:
-    """Look at the lower 55 % of a picture."""
+def measure_trace(gray: UInt8[np.ndarray, "h w"], lines: UInt8[np.ndarray, "h2 w"]) -> Trace:
+    """Look at the lower 55 % of a picture.
+
+    Args:
+        gray: the picture, or some of its rows and columns.
+        lines: the same with all rows: a baseline is one pixel thin.
+    """
     height, width = gray.shape
     if height < 48 or width < 48:
         return Trace(0.0, 0.0, 0.0, 0.0)
     lower = gray[int(0.42 * height) : int(0.92 * height)].astype(np.float32)
-    return Trace(_streaks(lower), _upright_width(lower), _baseline(gray), _beats(lower))
+    return Trace(_streaks(lower), _upright_width(lower), _baseline(lines), _beats(lower))
 
 
 def _streaks(lower: np.ndarray) -> float:

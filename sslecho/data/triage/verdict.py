@@ -11,7 +11,6 @@ from functools import reduce
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from sslecho.data.readers.recording import Region
 from sslecho.data.triage.color import Colored, sort_colors
 from sslecho.data.triage.pages import Surface, measure_surface
 from sslecho.data.triage.panes import count_panes
@@ -22,6 +21,8 @@ KINDS = ("b-mode", "colour", "contrast", "m-mode", "spectral", "dual", "quad", "
 # small b-mode above it, a dual pane's the colour in one of its halves.
 CLAIMS = ("spectral", "m-mode", "quad", "dual", "other", "colour", "contrast")
 
+WORKING_SIDE = 400  # pixels, about
+BRIGHTEST_OF = 8  # frames, so that a dark chamber counts as lit
 FLOW, LITTLE_FLOW = 0.002, 0.0003  # of the picture in colour: no logo is so large; a narrow jet, if more speaks for it
 PAINTED = 0.2  # of the picture under one paint
 BAR_HUES = 0.92  # resultant length of a bar's hues: below, it is a colour map and no tinted gray bar
@@ -51,7 +52,6 @@ def triage(
     gray: Sequence[UInt8[np.ndarray, "h w"]],
     rgb: Sequence[UInt8[np.ndarray, "h w 3"]],
     *,
-    regions: Sequence[Region] = (),
     modes: frozenset[str] = frozenset(),
 ) -> Verdict:
     """Say what a recording shows.
@@ -59,7 +59,6 @@ def triage(
     Args:
         gray: some of its frames, at least one.
         rgb: some frames in color; empty where the file has none.
-        regions: what the file says of parts of the picture.
         modes: what its tags claim, words of KINDS.
 
     Raises:
@@ -67,10 +66,14 @@ def triage(
     """
     if not gray:
         raise ValueError("triage needs at least one frame")
+    # Pixels are left out, not averaged: grain, flow and letters keep their values, and large pictures cost no more.
+    step = max(1, round(max(gray[0].shape) / WORKING_SIDE))
+    brightest = max((gray[k] for k in _three(gray)), key=np.mean)  # a clip may fade in from black
+    gray, rgb = [frame[::step, ::step] for frame in gray], [frame[::step, ::step] for frame in rgb]
     colors = [sort_colors(frame) for frame in rgb]
     flow, moving = _flow_share(colors, rgb)
     surface = _surface(gray)
-    seen = _seen(gray, surface, flow)
+    seen = _seen(gray, measure_trace(brightest[::step, ::step], brightest[:, ::step]), surface, flow)
     if seen is not None:
         return seen
     claimed = next((kind for kind in CLAIMS if kind in modes), None)
@@ -90,12 +93,11 @@ def triage(
     return Verdict("b-mode", "nothing speaks for another kind", plain)
 
 
-def _seen(gray: Sequence[np.ndarray], surface: Surface, flow: float) -> Verdict | None:
+def _seen(gray: Sequence[np.ndarray], trace: Trace, surface: Surface, flow: float) -> Verdict | None:
     """What the pixels show beyond doubt."""
     if _is_page(surface):
         return Verdict("other", "letters or painted surfaces, and no echoes", True)
-    trace = measure_trace(max((gray[k] for k in _three(gray)), key=np.mean))  # a clip may fade in from black
-    panes = count_panes(reduce(np.maximum, gray))
+    panes = count_panes(reduce(np.maximum, gray[:: max(1, len(gray) // BRIGHTEST_OF)]))
     if panes == 4:
         return Verdict("quad", "four like outlines, two by two", True)
     if panes == 2:
