@@ -147,7 +147,7 @@ def stages(path: Path) -> dict[str, float]:
         "bare decode": lambda: decode(path),
         "open and count": lambda: open_recording(path),
         "decode to gray, 5 frames in color": read,
-        f"kind, from {LOOK_AT_FRAMES} frames": lambda: triage(gray, colored, regions=(), modes=frozenset()),
+        f"kind, from {LOOK_AT_FRAMES} frames": lambda: triage(gray, colored),
         f"sector, from {LOOK_AT_FRAMES} frames": lambda: find_sector(gray),
         f"text, from {LOOK_AT_FRAMES} frames": lambda: find_text(gray, sector.mask),
         "crop, mask and scale": lambda: [letterbox(pixels) for pixels in islice(_round(gray), recording.n_frames)],

@@ -30,6 +30,8 @@ BOOT = (
 )
 # Workers are as many as there are cores; threads within them would only get in each other's way.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# Pictures come and go by the hundred: memory that is given back to the system must be cleared before it is used again.
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
 # A worker that a leaking decoder has made so much bigger is replaced.
 MAX_GROWTH_BYTES = 2**30
 SECONDS_TO_END = 10.0
@@ -86,7 +88,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", BOOT, json.dumps(paths), str(far.fileno())],
                 pass_fds=(far.fileno(),),
-                env={**ONE_THREAD, **os.environ},
+                env={**ONE_THREAD, **KEEP_MEMORY, **os.environ},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
