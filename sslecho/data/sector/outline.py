@@ -94,14 +94,17 @@ def consensus(outlines: Sequence[Outline]) -> list[Outline]:
     Each is the one of its group that lies nearest to all others of the group.
     """
     # Sorted by content, so that ties fall the same way whatever the order was.
-    left = sorted(outlines, key=_content)
+    ordered = sorted(outlines, key=_content)
+    apart = _distances(ordered)
+    near = apart <= ALIKE * np.array([max(outline.shape) for outline in ordered])
+    left = np.arange(len(ordered))
     found = []
-    while left:
-        groups = [[other for other in left if alike(one, other)] for one in left]
-        group = max(groups, key=len)  # the first of the largest
-        spread = [sum(float(_distance(one, other)) for other in group) for one in group]
-        found.append(group[int(np.argmin(spread))])
-        left = [one for one in left if one not in group]
+    while len(left):
+        first = left[near[np.ix_(left, left)].sum(axis=1).argmax()]  # the first of the largest
+        group = left[near[first, left]]
+        spread = apart[np.ix_(group, group)].sum(axis=1)
+        found.append(ordered[group[spread.argmin()]])
+        left = left[~near[first, left]]
     return found
 
 
@@ -113,6 +116,17 @@ def alike(one: Outline, other: Outline) -> bool:
 
 def _distance(one: Outline, other: Outline) -> float:
     return float(np.hypot(*(one.landmarks() - other.landmarks()).T).max())
+
+
+def _distances(outlines: Sequence[Outline]) -> Float[np.ndarray, "n n"]:
+    """`_distance` of each pair; infinite between outlines of two kinds or picture sizes."""
+    apart = np.full((len(outlines), len(outlines)), np.inf)
+    kinds = [(outline.shape, outline.apex is None) for outline in outlines]
+    for kind in set(kinds):
+        of_kind = np.array([number for number, other in enumerate(kinds) if other == kind])
+        marks = np.stack([outlines[number].landmarks() for number in of_kind])
+        apart[np.ix_(of_kind, of_kind)] = np.linalg.norm(marks[:, None] - marks[None], axis=-1).max(axis=-1)
+    return apart
 
 
 def _content(outline: Outline) -> tuple[float, ...]:
