@@ -162,6 +162,12 @@ def _ordered(
     members: Sequence[tuple[SourceFile, list[LabelRow]]],
 ) -> tuple[list[tuple[SourceFile, list[LabelRow]]], tuple[int, ...]]:
     """The files of a clip by their `frame`; by name where none is given."""
+    for file, rows in members:
+        if len(rows) > 1:
+            raise InputError(
+                f"lines {rows[0].line} and {rows[1].line} of the labels both speak of {file.relative}, "
+                "which is a frame of a clip; give it one row"
+            )
     frames = [rows[0].frame for _, rows in members]
     if all(frame is None for frame in frames):
         return list(members), tuple(range(len(members)))
@@ -195,6 +201,11 @@ def _labels_of(
     """Label and grade of the clip, and those that only single frames have."""
     if numbers is None:
         whole = [row for row in rows if row.frame is None]
+        for row in whole[1:]:
+            if (row.label, row.grade) != (whole[0].label, whole[0].grade):
+                raise InputError(
+                    f"lines {whole[0].line} and {row.line} of the labels give one file two labels; remove one of them"
+                )
         own = {row.frame: (row.label, row.grade) for row in rows if row.frame is not None}
         return (whole[0].label, whole[0].grade, own) if whole else (None, None, own)
     if len({(row.label, row.grade) for row in rows}) == 1:
