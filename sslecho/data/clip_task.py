@@ -4,13 +4,12 @@ Pixels go to a part file beside the store, everything else into a small result. 
 file is in either, and what goes wrong is told in our own words: decoders quote what they read.
 """
 
-import dataclasses
 import errno
 import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,20 +68,23 @@ class ClipTask:
         clip: columns of the clips' table that are known already.
         own: label and grade of single frames, by their index in the source.
         problem: why the clip is left out although its files may be fine.
+        unusable: why a file of it is not even to be opened.
         key: the store's secret, to hash what the files say of patient, study, site and device.
         options: what holds for all clips.
         rules: what is taken and how.
         outlines: of other clips of its device; given when a clip in doubt has its second and last turn.
     """
 
-    files: tuple[tuple[str, Member | None], ...]
+    # What shows a task (a cluster's log of what failed there) must show neither a path nor the key.
+    files: tuple[tuple[str, Member | None], ...] = field(repr=False)
     frame_numbers: tuple[int, ...] | None
-    part: str
-    clip: dict[str, Any]
+    part: str = field(repr=False)
+    clip: dict[str, Any] = field(repr=False)
     own: dict[int, tuple[str | None, float | None]]
     problem: str | None
-    key: bytes
-    options: ClipOptions
+    unusable: str | None
+    key: bytes = field(repr=False)
+    options: ClipOptions = field(repr=False)
     rules: Rules
     outlines: tuple[Outline, ...] | None = None
 
@@ -135,6 +137,8 @@ def _finished(task: ClipTask) -> dict[str, Any] | None:
 
 def _open_and_accept(task: ClipTask) -> dict[str, Any]:
     started = time.process_time()
+    if task.unusable is not None:
+        raise Unreadable(task.unusable)
     with ExitStack() as stack:
         paths = [_fetch(stack, path, member, task.options.scratch) for path, member in task.files]
         recording = open_recording(paths[0])
@@ -160,9 +164,7 @@ def _foreseen(recording: Recording, indices: Sequence[int], rules: Rules, starte
     start, _ = first_frames(recording, indices[:FRAMES_OF_A_DRY_RUN])
     if not start:
         raise Unreadable("none of its frames can be decoded")
-    look = look_at(
-        start, regions=recording.regions, modes=recording.modes, rules=dataclasses.replace(rules, sector="off")
-    )
+    look = look_at(start, regions=recording.regions, modes=recording.modes, rules=replace(rules, sector="off"))
     a_frame = (time.process_time() - opened) / len(start)
     return {"kind": look.kind, "n_frames": len(indices), "seconds": opened - started + a_frame * len(indices)}
 
@@ -172,9 +174,13 @@ def _accept(task: ClipTask, recording: Recording, clip: dict[str, Any], indices:
     if not start:
         raise Unreadable("none of its frames can be decoded")
     group = [clip["device"], *start[0].pixels.shape]
+    rules = task.rules
+    if task.outlines is None and rules.signed_off == "yes":
+        # The outline that a person saw and said yes to was that of the second turn.
+        rules = replace(rules, signed_off=None)
     try:
         look = look_at(
-            start, regions=recording.regions, modes=recording.modes, rules=task.rules, outlines=task.outlines or ()
+            start, regions=recording.regions, modes=recording.modes, rules=rules, outlines=task.outlines or ()
         )
     except Doubtful as doubt:
         if task.outlines is None:
@@ -192,7 +198,7 @@ def _accept(task: ClipTask, recording: Recording, clip: dict[str, Any], indices:
     }
     sector = look.sector
     if sector is not None and sector.outline is not None and sector.confidence >= CONFIDENT:
-        result["outline"] = {"group": group, "outline": dataclasses.asdict(sector.outline)}
+        result["outline"] = {"group": group, "outline": asdict(sector.outline)}
     write_result(Path(task.part), result)
     return result
 

@@ -10,6 +10,7 @@ byte, whatever the number of workers and however often the run was interrupted.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,7 @@ def _run(writer: StoreWriter, prepared: Prepared, pool: Pool | Cluster) -> Store
             for clip, source_id in zip(prepared.plan.clips, prepared.source_ids, strict=True)
             if source_id in deferred and source_id in reasons
         ],
+        answers=prepared.signed_off,
     )
     if not writer.n_clips:
         writer.discard()
@@ -142,7 +144,8 @@ def _second_turns(writer: StoreWriter, prepared: Prepared) -> list[ClipTask]:
     left = deferred[max(0, len(writer.done) - len(prepared.tasks)) :]
     if not left:
         return []
-    outlines = OutlinesByDevice(writer.entries())
+    # Of first turns alone: a run that goes on amid the second ones must not learn from those that are done.
+    outlines = OutlinesByDevice(islice(writer.entries(), len(prepared.tasks)))
     task_of = dict(zip(prepared.source_ids, prepared.tasks, strict=True))
     turns = []
     for entry in left:

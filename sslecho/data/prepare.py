@@ -1,6 +1,6 @@
 """All that is decided before the first pixel is read: which files, which clips, which settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ class Prepared:
         kept: further text columns of the clips' table.
         size: side of a stored frame, in pixels.
         doubtful: what becomes of clips whose sector stays uncertain, "quarantine" or "keep".
+        signed_off: what a person said of clips in doubt, by the path of their first file.
     """
 
     plan: Plan
@@ -47,6 +48,7 @@ class Prepared:
     kept: tuple[str, ...]
     size: int
     doubtful: str
+    signed_off: dict[str, str]
 
     @property
     def source_ids(self) -> list[str]:
@@ -130,12 +132,13 @@ def prepare(
         patient_from or fallback,
         unit=unit,
         labels=table,
-        files=[file.path for file in files if file.member is None],
+        files=[file.path for file in files if file.member is None and file.problem is None],
         members=[file.member for file in files if file.member is not None],
     )
     identity = Identity.of_store(out) if key_folder(out).exists() or not dry_run else None
     plan = plan_clips(files, labels=table, labels_from=labels_from, patient_from=chosen, unit=unit, identity=identity)
     identity = identity or Identity.passing()
+    signed = read_signed_off(sign_off) if sign_off else {}
     store_unit = chosen.kind if unit == "patient" and chosen.kind in ("clip", "unknown") else unit
     settings = {
         "files": len(files),
@@ -151,7 +154,8 @@ def prepare(
         "sector": sector,
         "doubtful": doubtful,
         "text_inside": text_inside,
-        "sign_off": identity.id("file", sha256_of(sign_off)) if sign_off else None,
+        # The answers rather than the file's bytes: the list is written anew with them in it.
+        "sign_off": identity.id("answers", repr(sorted(signed.items()))) if signed else None,
         "keep": list(keep),
         "size": size,
         "every": every,
@@ -168,7 +172,6 @@ def prepare(
         doubts=str(doubts_folder(out)),
         dry_run=dry_run,
     )
-    signed = read_signed_off(sign_off) if sign_off else {}
     # Parts of a run with other settings must not be taken over.
     parts = out / ".writing" / "parts" / identity.id("settings", repr(settings))
     tasks = [
@@ -183,8 +186,8 @@ def prepare(
         )
         for clip in plan.clips
     ]
-    plan = Plan(plan.clips, [*known.warnings, *plan.warnings])
-    return Prepared(plan, tasks, settings, known, store_unit, tuple(keep), size, doubtful)
+    plan = Plan(plan.clips, [*known.warnings, *plan.warnings, *_not_found(sign_off, signed, plan.clips)])
+    return Prepared(plan, tasks, settings, known, store_unit, tuple(keep), size, doubtful, signed)
 
 
 def _kinds(said: Sequence[str]) -> tuple[str, ...]:
@@ -214,6 +217,23 @@ def _refuse_kept(keep: Sequence[str], labels: Path | LabelTable | None) -> None:
     for name in keep:
         if name in KNOWN or (name in CLIPS.names and name not in GIVEN):
             raise InputError(f"--keep {name}: that column has a meaning of its own in a store; rename it in the labels")
+
+
+def _not_found(sign_off: Path | None, signed: Mapping[str, str], clips: Sequence[PlannedClip]) -> list[str]:
+    """A warning where someone has accepted what is not here.
+
+    Raises:
+        InputError: nothing of it is here.
+    """
+    missing = sorted(signed.keys() - {clip.files[0].name for clip in clips})
+    if not missing:
+        return []
+    if len(missing) == len(signed):
+        raise InputError(
+            f"--sign-off {sign_off}: none of its {len(signed)} accepted paths is a file of this run; it says "
+            f"{missing[0]!r}, and the first file is {clips[0].files[0].name!r}; name the same sources as before"
+        )
+    return [f"{len(missing)} of {len(signed)} paths accepted in --sign-off are no file here, the first is {missing[0]}"]
 
 
 def _task(
@@ -246,6 +266,7 @@ def _task(
         clip=columns,
         own=dict(clip.own),
         problem=clip.problem,
+        unusable=next((file.problem for file in clip.files if file.problem is not None), None),
         key=identity.key,
         options=options,
         rules=rules,

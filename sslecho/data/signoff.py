@@ -5,13 +5,13 @@ The pictures may show a name, so they stand beside the store's key, for its owne
     STORE.key/doubtful/sheet-001.png   numbered, the sector that was found drawn in
     STORE.key/doubtful.csv             number, path, reason, accept
 Under `accept` a person writes `yes` (the sector that is drawn is right) or `whole` (the picture shows no one's name)
-and hands the file back with `--sign-off`.
+and hands the file back with `--sign-off`. What was accepted stays in the list of the run that it was handed to.
 """
 
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
 from sslecho.data.identity import key_folder
+from sslecho.data.labels import delimiter_of
 from sslecho.data.sector import Sector
 from sslecho.data.sheet import contact_sheet
 from sslecho.errors import InputError
@@ -54,18 +55,22 @@ def draw_doubt(folder: Path, source_id: str, picture: UInt8[np.ndarray, "h w"], 
     _write_private(folder / f"{source_id}.png", content.getvalue())
 
 
-def write_sheets(store: Path, doubtful: Sequence[tuple[str, str, str]]) -> Path | None:
+def write_sheets(store: Path, doubtful: Sequence[tuple[str, str, str]], *, answers: Mapping[str, str]) -> Path | None:
     """Collect the pictures into sheets and list the clips.
 
     Args:
         store: the store's folder.
         doubtful: source_id, path and reason of each clip.
+        answers: as `read_signed_off` gave them to this run: they stay in the list, so that it can be handed in again.
 
     Returns:
-        The list; None where there is nothing to look at.
+        The list; None where there is nothing to look at and nothing was accepted.
     """
     folder = doubts_folder(store)
     pictures = [(number, folder / f"{source_id}.png") for number, (source_id, _, _) in enumerate(doubtful, start=1)]
+    # Without pictures a run goes on that was killed when it had made its sheets.
+    if not doubtful or any(file.exists() for _, file in pictures):
+        _remove(folder.glob("sheet-*.png"))
     for first in range(0, len(pictures), A_SHEET):
         shown = [(number, file) for number, file in pictures[first : first + A_SHEET] if file.exists()]
         if shown:
@@ -74,33 +79,34 @@ def write_sheets(store: Path, doubtful: Sequence[tuple[str, str, str]]) -> Path 
             content = io.BytesIO()
             sheet.save(content, format="PNG")
             _write_private(folder / f"sheet-{first // A_SHEET + 1:03d}.png", content.getvalue())
+    _remove(file for _, file in pictures)
     listed = key_folder(store) / "doubtful.csv"
-    try:
-        for _, file in pictures:
-            file.unlink(missing_ok=True)
-        if not doubtful:
-            listed.unlink(missing_ok=True)
-            return None
-    except OSError as error:
-        raise disk_error(listed, error) from error
+    _set_aside(listed, answers)
+    if not doubtful and not answers:
+        _remove([listed])
+        return None
+    rows = [(number, path, reason, answers.get(path, "")) for number, (_, path, reason) in enumerate(doubtful, start=1)]
+    still = {path for _, path, _ in doubtful}
+    rows += [("", path, "accepted", answer) for path, answer in answers.items() if path not in still]
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows((number, path, reason, "") for number, (_, path, reason) in enumerate(doubtful, start=1))
+    writer.writerows(rows)
     _write_private(listed, content.getvalue().encode())
     return listed
 
 
 def read_signed_off(path: Path) -> dict[str, str]:
-    """path of a file -> "yes" or "whole", for all that a person accepted.
+    """path of a file -> "yes" or "whole", for all that a person accepted; with comma or semicolon, as labels.
 
     Raises:
         InputError: the file can't be read, lacks a column, or has another answer; the line is named.
     """
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+        text = path.read_text(encoding="utf-8-sig")
+        rows = list(csv.DictReader(io.StringIO(text), delimiter=delimiter_of(text.split("\n", 1)[0])))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"--sign-off {path} can't be read as CSV ({type(error).__name__})") from None
+        raise InputError(f"--sign-off {path} can't be read as CSV in UTF-8 ({type(error).__name__})") from None
     answers = {}
     for line, row in enumerate(rows, start=2):
         if row.get("path") is None or row.get("accept") is None:
@@ -111,6 +117,27 @@ def read_signed_off(path: Path) -> dict[str, str]:
         if answer:
             answers[row["path"]] = answer
     return answers
+
+
+def _set_aside(listed: Path, answers: Mapping[str, str]) -> None:
+    """Keep a list in which a person has written what this run was not told."""
+    try:
+        told = read_signed_off(listed).items() <= answers.items() if listed.exists() else True
+    except InputError:
+        told = False
+    if not told:
+        try:
+            listed.replace(listed.with_name("doubtful-before.csv"))
+        except OSError as error:
+            raise disk_error(listed, error) from error
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for file in files:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise disk_error(file, error) from error
 
 
 def _write_private(path: Path, content: bytes) -> None:

@@ -106,13 +106,13 @@ def test_a_scheduler_that_does_not_answer(archive, monkeypatch: pytest.MonkeyPat
 
 def test_no_space_in_a_worker_stops_the_run(archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     source = archive({f"{number}.png": number for number in range(5)})
-    from sslecho.data import clip_task
+    from sslecho.data import parts
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(clip_task.tempfile, "mkstemp", full)
+        patch.setattr(parts.tempfile, "mkstemp", full)
         with pytest.raises(SslechoError, match="no space left .* run the same command again, it goes on") as caught:
             run(source)
     assert caught.value.exit_code == 1

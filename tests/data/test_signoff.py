@@ -68,6 +68,39 @@ def test_what_is_uncertain_is_left_out_shown_and_taken_on_a_persons_word(doubtfu
     assert [Path(item["path"]).name for item in summary["quarantine"]] == ["b.png"]
     assert (store.read(np.array([len(store) - 1]))[0] > 0).any()
 
+    # What the person wrote is still there, so that the same command finds its work done.
+    assert read_signed_off(listed) == {"d.png": "whole"}
+    again, summary = run(doubtful, sign_off=listed)
+    assert summary["already"]
+    assert again.frames_hash == store.frames_hash
+    # All accepted: the list stays, the sheets go.
+    listed.write_text(listed.read_text().replace(",\n", ",whole\n"))
+    store, summary = run(doubtful, sign_off=listed, overwrite=True)
+    assert (summary["accepted"], summary["quarantined"]) == (4, 0)
+    assert read_signed_off(listed) == {"b.png": "whole", "d.png": "whole"}
+    assert not list((key_folder(store.path) / "doubtful").iterdir())
+
+
+def test_answers_that_were_not_handed_in_are_kept(doubtful: Path):
+    store, _ = run(doubtful)
+    listed = key_folder(store.path) / "doubtful.csv"
+    listed.write_text(listed.read_text().replace(",\n", ",whole\n"))
+    run(doubtful, overwrite=True, every=2)
+    assert read_signed_off(listed) == {}
+    assert read_signed_off(listed.with_name("doubtful-before.csv")) == {"b.png": "whole", "d.png": "whole"}
+
+
+def test_a_list_of_other_sources(doubtful: Path, tmp_path: Path):
+    """Acceptances that lead nowhere are not passed over."""
+    signed = tmp_path / "signed.csv"
+    signed.write_text("number;path;reason;accept\n1;0/b.png;;whole\n")
+    with pytest.raises(InputError, match="none of its 1 accepted paths is a file of this run.*'0/b.png'.*'a.mp4'"):
+        run(doubtful, sign_off=signed)
+    signed.write_text("number;path;reason;accept\n1;gone.png;;whole\n2;b.png;;whole\n")
+    store, summary = run(doubtful, sign_off=signed)
+    assert store.clips.num_rows == 3
+    assert summary["warnings"] == ["1 of 2 paths accepted in --sign-off are no file here, the first is gone.png"]
+
 
 def test_yes_takes_the_sector_that_was_found(doubtful: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(look, "CONFIDENT", 1.1)  # nothing is ever certain

@@ -1,0 +1,147 @@
+"""What an archive that grew over twenty years holds beside pictures; none of it ends a run or is lost in silence."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+from data.archives import pattern, write_png
+
+from sslecho.data import sources
+from sslecho.data.clip_task import ClipOptions, ClipTask
+from sslecho.data.identity import read_sources
+from sslecho.data.ingest import ingest
+from sslecho.data.look import Rules
+from sslecho.data.store import Store
+from sslecho.errors import InputError
+
+pytestmark = pytest.mark.usefixtures("here")
+
+
+def run(*folders: Path, **settings) -> tuple[Store, dict]:
+    out = folders[0].parent / "store"
+    given = {"patient_from": "unknown", "size": 32, "sector": "off", "kinds": ("all",), **settings}
+    store, summary = ingest(folders, out, **given)
+    assert store is not None
+    return store, summary
+
+
+def reasons(summary: dict) -> dict[str, str]:
+    return {Path(item["path"]).name: item["reason"] for item in summary["quarantine"]}
+
+
+def test_names_that_are_no_utf8(archive):
+    """Bytes of an old code page: in the table, in the quarantine and in the list to sign off."""
+    source = archive({"x.png": 1, "ok.png": 2})
+    (source / "x.png").rename(source / os.fsdecode(b"M\xfcller.png"))
+    (source / os.fsdecode(b"b\xe4d.png")).write_bytes(b"rubbish")
+    store, summary = run(source)
+    assert read_sources(store.path)["path"].to_pylist() == ["M%FCller.png", "b%E4d.png", "ok.png"]
+    assert list(reasons(summary)) == ["b%E4d.png"]
+    write_png(source / os.fsdecode(b"n\xefx.png"), pattern() // 200)
+    _, summary = run(source, sector="mask", doubtful="keep", overwrite=True)
+    assert "n%EFx.png" in (source.parent / "store.key/doubtful.csv").read_text(encoding="utf-8")
+
+
+def test_a_name_can_not_speak_to_a_terminal(archive):
+    source = archive({"ok.png": 2})
+    (source / "a\x1b[2Jb\n.png").write_bytes(b"rubbish")
+    assert list(reasons(run(source)[1])) == ["a%1B[2Jb%0A.png"]
+
+
+def test_an_archive_without_files_is_not_forgotten(archive):
+    source = archive({"ok.png": 2})
+    with zipfile.ZipFile(source / "none.zip", "w"):
+        pass
+    with zipfile.ZipFile(source / "hidden.zip", "w") as file:
+        file.writestr(".DS_Store", "x")
+    _, summary = run(source)
+    assert (summary["files"], summary["accepted"], summary["quarantined"]) == (3, 1, 2)
+    assert set(reasons(summary)) == {"none.zip", "hidden.zip"}
+    assert all(reason == "the archive holds no file, or hidden ones alone" for reason in reasons(summary).values())
+    (source / "ok.png").unlink()
+    with pytest.raises(InputError, match=r"none of the 2 clips was accepted.*the archive holds no file"):
+        run(source, overwrite=True)
+
+
+def test_why_a_damaged_archive_can_not_be_opened_is_said(archive):
+    source = archive({"ok.png": 2})
+    (source / "cut.zip").write_bytes(b"PK\x03\x04" + bytes(600))
+    assert reasons(run(source)[1])["cut.zip"].startswith("the zip archive is cut short")
+
+
+def test_links_and_pipes_end_with_a_reason(archive, tmp_path: Path):
+    source = archive({"ok.png": 2})
+    write_png(tmp_path / "elsewhere/y.png", pattern())
+    (source / "tape").symlink_to(tmp_path / "elsewhere")
+    (source / "up").symlink_to(source)
+    (source / "gone.png").symlink_to(tmp_path / "nowhere")
+    (source / "self.png").symlink_to(source / "self.png")
+    (source / "linked.png").symlink_to(source / "ok.png")
+    os.mkfifo(source / "pipe.dcm")
+    store, summary = run(source)
+    assert store.clips.num_rows == 2
+    said = reasons(summary)
+    assert set(said) == {"tape", "up", "gone.png", "self.png", "pipe.dcm"}
+    assert said["tape"] == said["up"] == sources.LINKED_FOLDER
+    assert said["gone.png"] == "it is a link that leads nowhere"
+    assert said["pipe.dcm"] == "it is a pipe, a socket or a device, no file"
+
+
+def test_a_folder_that_may_not_be_read(archive, monkeypatch: pytest.MonkeyPatch):
+    source = archive({"ok.png": 2, "locked/a.png": 3})
+    real = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    _, summary = run(source)
+    assert reasons(summary) == {
+        "locked": "the folder can't be read (Permission denied), so that nothing in it was looked at"
+    }
+
+
+def test_a_file_that_goes_away_while_files_are_found(archive, monkeypatch: pytest.MonkeyPatch):
+    source = archive({"ok.png": 2, "z.png": 3})
+    real = sources.kind_of
+
+    def kind_of(path: Path) -> str | None:
+        (source / "z.png").unlink(missing_ok=True)
+        return real(path)
+
+    monkeypatch.setattr(sources, "kind_of", kind_of)
+    assert reasons(run(source)[1]) == {"z.png": "it can't be read (No such file or directory)"}
+
+
+def test_sources_within_each_other_are_refused(archive):
+    source = archive({"p/ok.png": 2})
+    for folders in ((source, source / "p"), (source / "p/ok.png", source), (source, source)):
+        with pytest.raises(InputError, match="lies in .*, so its files would be taken twice; name it once"):
+            run(*folders)
+
+
+def test_two_rows_for_a_file_that_is_a_frame(archive, tmp_path: Path):
+    source = archive({"a.png": 1, "b.png": 2})
+    (tmp_path / "labels.csv").write_text("path,clip,frame,label\na.png,c,0,x\na.png,,1,y\nb.png,c,1,x\n")
+    with pytest.raises(InputError, match="lines 2 and 3 of the labels both speak of a.png"):
+        run(source, labels=tmp_path / "labels.csv")
+
+
+def test_two_labels_under_two_spellings_of_a_path(archive, tmp_path: Path):
+    folders = [archive({"a.png": 1}, "one"), archive({"b.png": 2}, "two")]
+    (tmp_path / "labels.csv").write_text("path,label\na.png,x\n0/a.png,y\n")
+    with pytest.raises(InputError, match="lines 2 and 3 of the labels give one file two labels"):
+        run(*folders, labels=tmp_path / "labels.csv")
+
+
+def test_a_task_shows_neither_paths_nor_the_key():
+    """A cluster's log shows the arguments of what failed there."""
+    options = ClipOptions(False, False, 1, None, (), 32, "/secret/scratch", "/secret/doubts", False)
+    rules = Rules(("b-mode",), "mask", "keep", None)
+    task = ClipTask(
+        (("/secret/a", None),), None, "/secret/p", {"label": "s"}, {}, None, None, b"secret", options, rules
+    )
+    assert "secret" not in repr(task)
