@@ -187,7 +187,7 @@ def _accept(task: ClipTask, recording: Recording, clip: dict[str, Any], indices:
             return {"doubtful": {"group": group}}
         draw_doubt(Path(task.options.doubts), task.clip["source_id"], doubt.picture, doubt.sector)
         raise
-    stored = StoredFrames(look, rest, size=task.options.size)
+    stored = StoredFrames(look, rest, size=task.options.size, kinds=task.rules.kinds)
     kept, crc = write_part(Path(task.part), stored)
     result = {
         "clip": clip | _seen(look, stored, has_times=_has_times(recording, kept), source=recording.time_source),
@@ -210,7 +210,7 @@ def _has_times(recording: Recording, kept: Sequence[tuple[int, float | None]]) -
 def _seen(look: Look, stored: StoredFrames, *, has_times: bool, source: str | None) -> dict[str, Any]:
     """Columns of the clip's row that its pixels tell."""
     sector = look.sector
-    columns: dict[str, Any] = {"kind": look.kind, "frame_time_source": source if has_times else None, "sector": "off"}
+    columns: dict[str, Any] = {"kind": stored.kind, "frame_time_source": source if has_times else None, "sector": "off"}
     if sector is not None:
         # A polygon's whole numbers are pixel centers, a letterbox's are edges.
         polygon = stored.letterbox.to_stored(sector.polygon + 0.5).round(2)

@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from sslecho.data.burned_in import TEXT, find_text
 from sslecho.data.readers.recording import Frame, Recording, Region, Unreadable
 from sslecho.data.sector import CONFIDENT, Outline, Sector, find_panel, find_sector
-from sslecho.data.triage import flow_mask, triage
+from sslecho.data.triage import FLOW, flow_mask, triage
 
 LOOK_AT_FRAMES = 32  # so many are in memory at once
 LOOK_AT_BYTES = 2**28
 IN_COLOR = 5  # of these, evenly spread, are looked at in color
+LATER_IN_COLOR = 16  # of the frames behind them every so-manieth: color may be switched on in the course of a cine
+MOST_IN_COLOR = 2**20  # frames; a damaged file may claim billions
 WITH_FLOW = ("colour", "dual", "quad", "other")
 WITH_FAN = ("b-mode", "colour", "contrast")  # kinds that show one sector; the others are panels of graphics
 
@@ -91,13 +93,13 @@ def first_frames(
     """The frames to look at, some with color, and all that come after them.
 
     Args:
-        all_in_color: every frame carries its color, not only some of those that are looked at.
+        all_in_color: every frame carries its color, not only some.
 
     Raises:
         Unreadable: the pixels can't be decoded, or the frames differ in size.
     """
     n_looked_at = min(len(indices), LOOK_AT_FRAMES)
-    frames = recording.frames(indices, in_color=indices if all_in_color else _spread(indices[:n_looked_at]))
+    frames = recording.frames(indices, in_color=indices if all_in_color else _some(indices, n_looked_at))
     first = next(frames, None)
     if first is None:
         return [], frames
@@ -150,12 +152,23 @@ def without_flow(frame: Frame) -> Frame:
     return frame._replace(pixels=np.where(flow_mask(frame.rgb), np.uint8(0), frame.pixels))
 
 
+def shows_new_flow(rgb: UInt8[np.ndarray, "h w 3"], known: Bool[np.ndarray, "h w"]) -> bool:
+    """Whether a later frame of a clip has flow where its first frames had no color.
+
+    Args:
+        known: what is in color in the first frames, and no flow, for else the clip's kind would say so.
+    """
+    return bool((flow_mask(rgb) & ~known).mean() >= FLOW)
+
+
 def same_shapes(frames: Sequence[Frame], shape: tuple[int, ...]) -> None:
     """Raise Unreadable where a frame is of another size."""
     if any(frame.pixels.shape != shape for frame in frames):
         raise Unreadable("its frames differ in size")
 
 
-def _spread(indices: Sequence[int]) -> Collection[int]:
-    n = min(IN_COLOR, len(indices))
-    return frozenset(indices[number * len(indices) // n] for number in range(n))
+def _some(indices: Sequence[int], n_looked_at: int) -> Collection[int]:
+    """The first and the last of those that are looked at, some between them, and some of those behind."""
+    n = min(IN_COLOR, n_looked_at)
+    spread = [indices[number * (n_looked_at - 1) // max(1, n - 1)] for number in range(n)]
+    return frozenset([*spread, *indices[n_looked_at:MOST_IN_COLOR:LATER_IN_COLOR]])
