@@ -1,5 +1,8 @@
 """Commands that make and change stores: phantom, ingest, split."""
 
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +11,10 @@ import typer
 from sslecho.api.settings import IngestSettings, PhantomSettings, SplitSettings
 from sslecho.cli.command import Call, Out, Said, add_command
 
-SHOWN = 20  # quarantined files that are listed
+SHOWN = 10  # reasons for which files were quarantined
+SHOWN_OF_ONE = 3  # files of each
+# What was measured of one file would make its reason one of its own.
+MEASURED = re.compile(r" \([^()]*\d[^()]*\)")
 StoreArgument = Annotated[Path, typer.Argument(help="A store that `sslecho ingest` made.", show_default=False)]
 
 
@@ -21,7 +27,12 @@ def add_to(app: typer.Typer) -> None:
         from sslecho.api.phantom import phantom
 
         result = phantom(out, overwrite=call.overwrite, **call.options)
-        lines = [f"{result['n']} clips of {result['n_patients']} patients, {result['files']} files"]
+        from sslecho.report.markup import counted
+
+        lines = [
+            f"{counted(result['n'], 'clip')} of {counted(result['n_patients'], 'patient')}, "
+            f"{counted(result['files'], 'file')}"
+        ]
         patients = "dicom" if call.options["format"] == "dicom" else "column:patient"
         return Said(
             result,
@@ -43,16 +54,19 @@ def add_to(app: typer.Typer) -> None:
         lines = _ingested(result)
         if call.options["dry_run"]:
             return Said(result, lines, "nothing was written (--dry-run); the same command without it does the work")
-        return Said(result, lines, f"wrote {out}; next: sslecho check {out} -o check.html, then sslecho split {out}")
+        did = f"{out} was written before, nothing was done" if result["already"] else f"wrote {out}"
+        return Said(result, lines, f"{did}; next: sslecho check {out} -o check.html, then sslecho split {out}")
 
     @add_command(app, SplitSettings)
     def split(call: Call, store: StoreArgument) -> Said:
         """Divide a store into train, val and test, a patient never in two of them."""
         from sslecho.api.split import split_with_summary
+        from sslecho.report.markup import counted
 
         _, result = split_with_summary(store, overwrite=call.overwrite, **call.options)
         lines = [
-            f"{name}: {counts['clips']} clips, {counts['units']} units" for name, counts in result["splits"].items()
+            f"{name}: {counted(counts['clips'], 'clip')}, {counted(counts['units'], 'unit')}"
+            for name, counts in result["splits"].items()
         ]
         did = "stood there before, nothing was done" if result["already"] else "was written"
         return Said(result, lines, f"the split of {store} {did}; next: sslecho pretrain {store} -o run")
@@ -60,12 +74,14 @@ def add_to(app: typer.Typer) -> None:
 
 def _ingested(result: dict[str, Any]) -> list[str]:
     """What an ingest did, or would do, for a reader."""
+    from sslecho.report.markup import counted
+
     layout = result["layout"]
     lines = [f"recognized: {layout['name']} ({layout['why']})"] if layout["name"] != "none" else []
     lines.append(
-        f"{result['accepted']} of {result['files']} files accepted: "
-        f"{result['clips']} clips, {result['frames']} frames, "
-        + ("patients unknown" if result["patients"] is None else f"{result['patients']} patients")
+        f"{result['accepted']:,} of {counted(result['files'], 'file')} accepted: "
+        f"{counted(result['clips'], 'clip')}, {counted(result['frames'], 'frame')}, "
+        + ("patients unknown" if result["patients"] is None else counted(result["patients"], "patient"))
     )
     lines.append("kinds: " + ", ".join(f"{n} {kind}" for kind, n in result["kinds"].items()))
     if result["left_out"]:
@@ -77,12 +93,32 @@ def _ingested(result: dict[str, Any]) -> list[str]:
             "--max-frames and --every keep fewer frames a clip"
         )
     refused = [item for item in result["quarantine"] if not item["reason"].startswith("its kind is")]
-    lines += [f"quarantined {item['path']}: {item['reason']}" for item in refused[:SHOWN]]
-    if len(refused) > SHOWN:
-        lines.append(f"… and {len(refused) - SHOWN} more; --json lists all")
+    lines += _by_reason(refused)
     if any("--sign-off" in item["reason"] for item in refused):
         lines.append("pictures of the clips to sign off, and the list to answer in, lie beside the store's key")
     return lines
+
+
+def _by_reason(refused: Iterable[dict[str, str]]) -> Iterator[str]:
+    """Files that were quarantined, the commonest reason first."""
+    files_of: dict[str, list[str]] = defaultdict(list)
+    whole = {}
+    for item in refused:
+        reason = MEASURED.sub("", item["reason"])
+        files_of[reason].append(item["path"])
+        whole[reason] = item["reason"]
+    sorted_files = sorted(files_of.items(), key=lambda item: -len(item[1]))
+    for reason, files in sorted_files[:SHOWN]:
+        if len(files) == 1:
+            yield f"quarantined {files[0]}: {whole[reason]}"
+            continue
+        yield f"quarantined {len(files):,} files: {reason}"
+        yield from (f"  {file}" for file in files[:SHOWN_OF_ONE])
+        if len(files) > SHOWN_OF_ONE:
+            yield f"  … and {len(files) - SHOWN_OF_ONE:,} more; --json lists all"
+    left = sum(len(files) for _, files in sorted_files[SHOWN:])
+    if left:
+        yield f"… and {left:,} more for other reasons; --json lists all"
 
 
 def _duration(hours: float) -> str:

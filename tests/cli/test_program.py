@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import sslecho
 from sslecho.cli.app import app
 
-COMMANDS = ["demo", "doctor", "phantom", "ingest", "check", "split", "pretrain", "embed", "cluster", "visualize", "report"]
+COMMANDS = "demo doctor phantom ingest check split pretrain embed cluster visualize report".split()
 
 
 def program(*words: str) -> subprocess.CompletedProcess:
