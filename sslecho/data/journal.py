@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sslecho.data.lock import StoreLock
-from sslecho.data.tidy import sync_folder
+from sslecho.data.tidy import remove_parts, sync_folder
 from sslecho.errors import InputError
 from sslecho.rundir import disk_error
 
@@ -111,6 +111,8 @@ class Journal:
             raise InputError(
                 f"{self._store} holds a store already; name another --out, or say --overwrite to replace it"
             )
+        # Whoever starts anew may do so because files, or what reads them, have changed.
+        remove_parts(self._store)
         first = {"generation": standing + 1, "overwrite": overwrite, "header": header}
         with self._path.open("wb") as file:
             file.write((json.dumps(first) + "\n").encode())

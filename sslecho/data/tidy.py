@@ -46,6 +46,14 @@ def remove_unnamed(store: Path, manifest: Mapping[str, Any], *, tables_only: boo
             file.unlink(missing_ok=True)
 
 
+def remove_parts(store: Path) -> None:
+    """Remove the parts of clips that an earlier run made; call it while holding the lock."""
+    with suppress(OSError):
+        for path in (store / ".writing").iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+
+
 def remove_writing(store: Path) -> None:
     """Remove the journal, the parts and, last of all, the lock; call it while holding that.
 
@@ -55,10 +63,9 @@ def remove_writing(store: Path) -> None:
     with suppress(OSError):
         # The journal first: with it gone, what is left belongs to no run.
         (folder / "journal.jsonl").unlink(missing_ok=True)
+        remove_parts(store)
         for path in folder.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            elif path.name != "lock":
+            if not path.is_dir() and path.name != "lock":
                 path.unlink(missing_ok=True)
     with suppress(OSError):
         (folder / "lock").unlink(missing_ok=True)
