@@ -93,7 +93,8 @@ def ingest_clip(task: ClipTask) -> dict[str, Any]:
     """Do one clip, unless an interrupted run had done it.
 
     Returns:
-        {"reason"} for a clip that is left out, with "kind" where that is why; {"doubtful"} where it should have a
+        {"reason"} for a clip that is left out, with "kind" where that is why and "unreached" where the system refused
+        to read the file; {"doubtful"} where it should have a
         second turn; {"no_space": (errno, words)} where the disk is full or fails; for a dry run
         {"clip", "kind", "n_frames", "seconds"};
         else {"clip", "frames", "n_frames", "crc", "outline"}: columns of the tables, the part's checksum, and the
@@ -105,7 +106,7 @@ def ingest_clip(task: ClipTask) -> dict[str, Any]:
         except LeftOut as error:
             return {"reason": str(error), "kind": error.kind}
         except Unreadable as error:
-            return {"reason": str(error)}
+            return {"reason": str(error), "unreached": isinstance(error.__cause__, OSError)}
         except NoSpace as error:
             return {"no_space": error.args}
         except SslechoError as error:
@@ -116,7 +117,9 @@ def ingest_clip(task: ClipTask) -> dict[str, Any]:
                 raise MemoryError from error
             # A member of an archive is unpacked beside the store's key.
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            return {"no_space": NO_SPACE} if full else {"reason": f"reading it failed ({type(error).__name__})"}
+            if full:
+                return {"no_space": NO_SPACE}
+            return {"reason": f"reading it failed ({type(error).__name__})", "unreached": True}
         except MemoryError:
             raise  # `limits` knows the words
         except Exception as error:  # whatever a decoder raises on a file must not end the run

@@ -20,7 +20,7 @@ from sslecho.data.identity import write_sources
 from sslecho.data.limits import Limits
 from sslecho.data.outlines import OutlinesByDevice
 from sslecho.data.parts import read_part, remove_part
-from sslecho.data.prepare import Prepared, prepare
+from sslecho.data.prepare import Prepared, prepare, refuse_divided_units
 from sslecho.data.scheduler import Cluster
 from sslecho.data.scratch import remove_leftovers, remove_scratch, scratch_folder
 from sslecho.data.signoff import write_sheets
@@ -29,7 +29,7 @@ from sslecho.data.summary import foresee, source_rows, summarize
 from sslecho.data.tidy import finish_tidying
 from sslecho.data.workers import Pool
 from sslecho.data.writer import StoreWriter
-from sslecho.errors import InputError, Interrupted
+from sslecho.errors import InputError, Interrupted, SslechoError
 from sslecho.progress import track
 from sslecho.rundir import disk_error
 
@@ -98,10 +98,11 @@ def ingest(
 def _run(writer: StoreWriter, prepared: Prepared, pool: Pool | Cluster) -> Store:
     tasks = prepared.tasks
     try:
-        _do(writer, tasks[len(writer.done) :], pool, "ingest", done=min(len(writer.done), len(tasks)), total=len(tasks))
+        n_done = min(len(writer.done), len(tasks))
+        _do(writer, prepared, tasks[n_done:], pool, "ingest", done=n_done, total=len(tasks))
         again = _second_turns(writer, prepared)
         if again:
-            _do(writer, again, pool, "second look at sectors", done=0, total=len(again))
+            _do(writer, prepared, again, pool, "second look at sectors", done=0, total=len(again))
     except KeyboardInterrupt:
         raise Interrupted(
             f"stopped after {min(len(writer.done), len(tasks))} of {len(tasks)} clips, which are kept in "
@@ -121,7 +122,11 @@ def _run(writer: StoreWriter, prepared: Prepared, pool: Pool | Cluster) -> Store
         writer.discard()
         listed = "; ".join(f"{reason} ({n})" for reason, n in Counter(reasons.values()).most_common(5))
         raise InputError(f"none of the {len(tasks)} clips was accepted, so no store was made: {listed}")
-    _refuse_divided_units(writer)
+    try:
+        refuse_divided_units(entry["clip"] for entry in writer.entries() if "clip" in entry)
+    except InputError:  # where only the files say who the patients are
+        writer.discard()
+        raise
     write_sources(writer.path, source_rows(prepared, reasons))
     calendar = Calendar(
         (entry["clip"] for entry in writer.entries() if "clip" in entry), true_dates=prepared.layout.true_dates
@@ -130,10 +135,19 @@ def _run(writer: StoreWriter, prepared: Prepared, pool: Pool | Cluster) -> Store
 
 
 def _do(
-    writer: StoreWriter, tasks: Sequence[ClipTask], pool: Pool | Cluster, description: str, *, done: int, total: int
+    writer: StoreWriter,
+    prepared: Prepared,
+    tasks: Sequence[ClipTask],
+    pool: Pool | Cluster,
+    description: str,
+    *,
+    done: int,
+    total: int,
 ) -> None:
     with track(description, total=total, unit="clips", done=done) as progress:
         for task, result in pool.in_order(ingest_clip, tasks, on_death=_died):
+            if result.get("unreached"):
+                _refuse_lost_sources(prepared.sources)
             _append(writer, task, result)
             progress.advance(1, frames=str(writer.n_frames))
 
@@ -168,21 +182,18 @@ def _left_out(writer: StoreWriter) -> tuple[dict[str, str], set[str]]:
     return reasons, deferred
 
 
-def _refuse_divided_units(writer: StoreWriter) -> None:
-    """Splits that came with the labels must not put one patient on two sides."""
-    splits: dict[str, set[str]] = {}
-    for entry in writer.entries():
-        clip = entry.get("clip", {})
-        if clip.get("split") is not None and clip.get("unit_id") is not None:
-            splits.setdefault(clip["unit_id"], set()).add(clip["split"])
-    divided = [sorted(found) for found in splits.values() if len(found) > 1]
-    if divided:
-        writer.discard()
-        raise InputError(
-            f"the labels' split column puts {len(divided)} of {len(splits)} patients in more than one split (the first "
-            f"in {' and '.join(divided[0])}), so no store was made; give each patient one split, or leave the column "
-            "out and run `sslecho split`"
-        )
+def _refuse_lost_sources(sources: Iterable[Path]) -> None:
+    """Not all of an archive's files are bad because the share that it lies on was taken away."""
+    for source in sources:
+        try:
+            there = source.is_file() or any(source.iterdir())
+        except OSError:
+            there = False
+        if not there:
+            raise SslechoError(
+                f"{source} can't be reached any more (a disk or a share that was taken away?); "
+                "the same command goes on once it is back"
+            )
 
 
 def _append(writer: StoreWriter, task: ClipTask, result: dict[str, Any]) -> None:

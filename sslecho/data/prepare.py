@@ -1,6 +1,6 @@
 """All that is decided before the first pixel is read: which files, which clips, which settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class Prepared:
     """What an ingest will do.
 
     Attributes:
+        sources: folders and files.
         plan: the clips in order.
         tasks: one for each clip.
         settings: what decides the result, JSON-ready, without a path or name.
@@ -40,6 +41,7 @@ class Prepared:
         signed_off: what a person said of clips in doubt, by the path of their first file.
     """
 
+    sources: tuple[Path, ...]
     plan: Plan
     tasks: list[ClipTask]
     settings: dict[str, Any]
@@ -186,8 +188,31 @@ def prepare(
         )
         for clip in plan.clips
     ]
+    refuse_divided_units(task.clip for task in tasks)
     plan = Plan(plan.clips, [*known.warnings, *plan.warnings, *_not_found(sign_off, signed, plan.clips)])
-    return Prepared(plan, tasks, settings, known, store_unit, tuple(keep), size, doubtful, signed)
+    return Prepared(tuple(sources), plan, tasks, settings, known, store_unit, tuple(keep), size, doubtful, signed)
+
+
+def refuse_divided_units(clips: Iterable[Mapping[str, Any]]) -> None:
+    """Splits that came with the labels must not put one patient on two sides.
+
+    Args:
+        clips: rows of the clips' table.
+
+    Raises:
+        InputError: they do.
+    """
+    splits: dict[str, set[str]] = {}
+    for clip in clips:
+        if clip.get("split") is not None and clip.get("unit_id") is not None:
+            splits.setdefault(clip["unit_id"], set()).add(clip["split"])
+    divided = [sorted(found) for found in splits.values() if len(found) > 1]
+    if divided:
+        raise InputError(
+            f"the labels' split column puts {len(divided)} of {len(splits)} patients in more than one split (the first "
+            f"in {' and '.join(divided[0])}), so no store was made; give each patient one split, or leave the column "
+            "out and run `sslecho split`"
+        )
 
 
 def _kinds(said: Sequence[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ It lies beside the store's key, for its owner alone, never in the store; each ru
 import secrets
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from sslecho.data.identity import key_folder
@@ -31,8 +32,9 @@ def make_scratch(scratch: Path) -> Path:
 def remove_scratch(scratch: Path) -> None:
     """Remove a run's folder with all that is in it."""
     shutil.rmtree(scratch, ignore_errors=True)
-    if scratch.parent.name == "scratch" and scratch.parent.is_dir() and not any(scratch.parent.iterdir()):
-        scratch.parent.rmdir()
+    if scratch.parent.name == "scratch":
+        with suppress(OSError):
+            scratch.parent.rmdir()  # refuses where another run has its folder in it
 
 
 def remove_leftovers(scratch: Path) -> None:

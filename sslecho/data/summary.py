@@ -36,6 +36,13 @@ def summarize(store: Store, prepared: Prepared, *, already: bool) -> dict[str, A
         "unit": store.unit,
         "already": already,
     }
+    lost = _n_lost_labels(store, prepared)
+    if lost:
+        summary["warnings"] = [
+            *summary["warnings"],
+            f"{lost} labels are of single frames that are not in the store: they are beyond the end of their clip, or "
+            "--every or --max-frames leaves them out",
+        ]
     if text_inside:
         summary["warnings"] = [
             *summary["warnings"],
@@ -114,6 +121,19 @@ def _counts(prepared: Prepared, left_out: Sequence[tuple[PlannedClip, Mapping[st
         "warnings": list(prepared.plan.warnings),
         "layout": {"name": layout.name, "why": layout.why},
     }
+
+
+def _n_lost_labels(store: Store, prepared: Prepared) -> int:
+    """Labels and grades of single frames that the store does not have, of clips that it has."""
+    accepted = set(store.clips["clip_id"].to_pylist())
+    left = {task.clip["clip_id"]: set(task.own) for task in prepared.tasks if task.own}
+    left = {clip_id: frames for clip_id, frames in left.items() if clip_id in accepted}
+    if left:
+        for clip_id, frame in zip(
+            *(store.frames[name].to_pylist() for name in ("clip_id", "frame_index")), strict=True
+        ):
+            left.get(clip_id, set()).discard(frame)
+    return sum(map(len, left.values()))
 
 
 def _sorted(counts: Mapping[str, int]) -> dict[str, int]:

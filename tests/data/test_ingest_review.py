@@ -4,16 +4,19 @@ import os
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
-from data.archives import pattern, write_png
+from data.archives import pattern, write_png, write_video
 
+from sslecho.data import ingest as ingest_module
 from sslecho.data import sources
 from sslecho.data.clip_task import ClipOptions, ClipTask
 from sslecho.data.identity import read_sources
 from sslecho.data.ingest import ingest
 from sslecho.data.look import Rules
 from sslecho.data.store import Store
-from sslecho.errors import InputError
+from sslecho.data.workers import Pool
+from sslecho.errors import InputError, Interrupted, SslechoError
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -145,3 +148,78 @@ def test_a_task_shows_neither_paths_nor_the_key():
         (("/secret/a", None),), None, "/secret/p", {"label": "s"}, {}, None, None, b"secret", options, rules
     )
     assert "secret" not in repr(task)
+
+
+def test_a_share_that_is_taken_away_ends_the_run_and_not_its_files(archive, monkeypatch: pytest.MonkeyPatch):
+    source = archive({f"{number}.png": number for number in range(6)})
+    away = source.with_name("away")
+    real, calls = ingest_module.ingest_clip, []
+
+    def unplugged(task):
+        calls.append(task)
+        if len(calls) == 3:
+            source.rename(away)
+            source.mkdir()  # as a mount point stays
+        return real(task)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest_module, "ingest_clip", unplugged)
+        with pytest.raises(SslechoError, match="archive can't be reached any more .* the same command goes on"):
+            run(source)
+    source.rmdir()
+    away.rename(source)
+    assert run(source)[1]["accepted"] == 6
+
+
+def test_a_file_that_goes_away_alone_is_quarantined(archive, monkeypatch: pytest.MonkeyPatch):
+    source = archive({f"{number}.png": number for number in range(3)})
+    real = ingest_module.ingest_clip
+
+    def removed(task):
+        (source / "1.png").unlink(missing_ok=True)
+        return real(task)
+
+    monkeypatch.setattr(ingest_module, "ingest_clip", removed)
+    assert list(reasons(run(source)[1])) == ["1.png"]
+
+
+def test_overwrite_takes_over_nothing_of_an_unfinished_run(archive, monkeypatch: pytest.MonkeyPatch):
+    """A file was mended without a change of its length: who says --overwrite wants the new one."""
+    source = archive({"a.png": 1, "b.png": 2})
+
+    def killed(self, function, tasks, *, on_death):
+        function(list(tasks)[1])
+        raise KeyboardInterrupt
+        yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Pool, "in_order", killed)
+        with pytest.raises(Interrupted):
+            run(source)
+    before = (source / "b.png").stat().st_size
+    bright = np.full((24, 32), 200, dtype=np.uint8)
+    write_png(source / "b.png", bright)
+    content = (source / "b.png").read_bytes()
+    assert len(content) < before
+    (source / "b.png").write_bytes(content + bytes(before - len(content)))
+    store, _ = run(source, overwrite=True)
+    assert store.read(np.array([1])).max() == 200
+
+
+def test_a_patient_in_two_splits_is_refused_before_any_file_is_read(archive, tmp_path: Path):
+    source = archive({"a.png": 1, "b.png": 2})
+    (tmp_path / "labels.csv").write_text("path,patient,split\na.png,1,train\nb.png,1,test\n")
+    with pytest.raises(InputError, match="puts 1 of 1 patients in more than one split"):
+        run(source, labels=tmp_path / "labels.csv", patient_from=None, dry_run=True)
+
+
+def test_labels_of_frames_that_are_left_out_are_counted(archive, tmp_path: Path):
+    source = archive({"a.png": 1})
+    write_video(source / "v.mp4", [pattern(seed=seed) for seed in range(6)])
+    labels = tmp_path / "labels.csv"
+    labels.write_text("path,frame,label\nv.mp4,0,x\nv.mp4,1,y\nv.mp4,4,x\nv.mp4,9,z\n")
+    _, summary = run(source, labels=labels)
+    assert [text[:8] for text in summary["warnings"]] == ["1 labels"]
+    store, summary = run(source, labels=labels, every=2, overwrite=True)
+    assert [text[:8] for text in summary["warnings"]] == ["2 labels"]
+    assert store.column("label", level="frame").tolist() == [None, "x", None, "x"]
