@@ -24,8 +24,9 @@ def scratch_folder(store: Path, *, dry_run: bool) -> Path:
 
 def make_scratch(scratch: Path) -> Path:
     """The folder, made if it is not there, readable by its owner alone."""
-    scratch.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    scratch.mkdir(mode=0o700, exist_ok=True)
+    # One by one: `parents=True` would make the key's folder readable by all, where it is not there yet.
+    for folder in (scratch.parent.parent, scratch.parent, scratch):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return scratch
 
 
