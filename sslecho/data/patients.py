@@ -14,8 +14,8 @@ from sslecho.errors import InputError
 
 CHOICES = """choose one of
   column:NAME   a column of --labels
-  folder        the first folder below the source
-  regex:…       a pattern for the path below the source; its first group is the patient
+  folder        the first folder below the source; the second where the first is the label
+  regex:…       a pattern for the path below the source; its first group, or all of it, is the patient
   dicom         each file's PatientID
   clip          every clip is a patient of its own; figures are stamped "groups = clips"
   unknown       nobody knows; figures are stamped, and splits by patient are refused"""
