@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from sslecho import __version__
 from sslecho.data.journal import Journal
 from sslecho.data.rows import as_tables, clip_rows, frame_columns, frame_rows_of, left_out
 from sslecho.data.schema import FRAMES, QUARANTINE, SCHEMA, VERSION, clips_schema
@@ -77,6 +78,8 @@ class StoreWriter:
         capacity = shard_frames or max(1, BYTES_PER_SHARD // (frame_shape[0] * frame_shape[1]))
         header = {
             "version": VERSION,
+            # Another version may see another sector or kind: one store must not be half of this and half of that.
+            "sslecho": __version__,
             "frame_shape": frame_shape,
             "unit": unit,
             "kept": list(kept),

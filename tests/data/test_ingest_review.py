@@ -9,7 +9,7 @@ import pytest
 from data.archives import pattern, write_png, write_video
 
 from sslecho.data import ingest as ingest_module
-from sslecho.data import sources
+from sslecho.data import sources, writer
 from sslecho.data.clip_task import ClipOptions, ClipTask
 from sslecho.data.identity import read_sources
 from sslecho.data.ingest import ingest
@@ -223,3 +223,20 @@ def test_labels_of_frames_that_are_left_out_are_counted(archive, tmp_path: Path)
     store, summary = run(source, labels=labels, every=2, overwrite=True)
     assert [text[:8] for text in summary["warnings"]] == ["2 labels"]
     assert store.column("label", level="frame").tolist() == [None, "x", None, "x"]
+
+
+def test_another_version_does_not_go_on(archive, monkeypatch: pytest.MonkeyPatch):
+    source = archive({"a.png": 1, "b.png": 2})
+
+    def killed(self, function, tasks, *, on_death):
+        raise KeyboardInterrupt
+        yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Pool, "in_order", killed)
+        patch.setattr(writer, "__version__", "0.0.1")
+        with pytest.raises(Interrupted):
+            run(source)
+    with pytest.raises(InputError, match=r"unfinished run with other settings: sslecho was '0.0.1' and is now '.*'"):
+        run(source)
+    assert run(source, overwrite=True)[1]["accepted"] == 2
