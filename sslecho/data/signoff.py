@@ -79,7 +79,8 @@ def write_sheets(store: Path, doubtful: Sequence[tuple[str, str, str]], *, answe
             content = io.BytesIO()
             sheet.save(content, format="PNG")
             _write_private(folder / f"sheet-{first // A_SHEET + 1:03d}.png", content.getvalue())
-    _remove(file for _, file in pictures)
+    # Those of clips, too, that were in doubt in a run that was given up.
+    _remove(file for file in folder.glob("*.png") if not file.name.startswith("sheet-"))
     listed = key_folder(store) / "doubtful.csv"
     _set_aside(listed, answers)
     if not doubtful and not answers:

@@ -15,6 +15,7 @@ from sslecho.errors import InputError
 # Control characters, and how Python shows the bytes of a name that are no UTF-8.
 NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\udc80-\udcff]")
 LINKED_FOLDER = "it is a link to a folder, and these are not followed; name that folder as a source of its own"
+OURS = "it is a store that sslecho made, or the folder of its key: no ultrasound to take"
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,10 @@ def _walk(source: Path, leave_out: set[Path]) -> Iterator[tuple[Path, str | None
     """Paths below a folder, each with what is wrong with it."""
     refused: list[OSError] = []
     for folder, folders, names in os.walk(source, onerror=refused.append):
+        if _is_ours(Path(folder).name, folders, names):
+            folders.clear()
+            yield Path(folder), OURS
+            continue
         folders[:] = [
             name for name in folders if not name.startswith(".") and (Path(folder) / name).resolve() not in leave_out
         ]
@@ -108,6 +113,12 @@ def _walk(source: Path, leave_out: set[Path]) -> Iterator[tuple[Path, str | None
                 yield path, _problem(path)
     for error in refused:
         yield Path(error.filename), f"the folder can't be read ({error.strerror}), so that nothing in it was looked at"
+
+
+def _is_ours(name: str, folders: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a folder is a store, or the folder beside one that holds its key and pictures with names on them."""
+    is_store = "manifest.json" in names and {"shards", "tables"} <= set(folders)
+    return is_store or (name.endswith(".key") and "key" in names)
 
 
 def _problem(path: Path) -> str | None:

@@ -119,6 +119,15 @@ def test_a_file_that_goes_away_while_files_are_found(archive, monkeypatch: pytes
     assert reasons(run(source)[1]) == {"z.png": "it can't be read (No such file or directory)"}
 
 
+def test_other_stores_in_an_archive_are_not_taken_for_ultrasound(archive):
+    """The sheets beside a store's key show what is to be signed off, names and all."""
+    source = archive({"ok.png": 2})
+    ingest([source], source / "old", patient_from="unknown", size=32, sector="off")
+    write_png(source / "old.key/doubtful/sheet-001.png", pattern())
+    _, summary = run(source)
+    assert (summary["accepted"], reasons(summary)) == (1, {"old": sources.OURS, "old.key": sources.OURS})
+
+
 def test_sources_within_each_other_are_refused(archive):
     source = archive({"p/ok.png": 2})
     for folders in ((source, source / "p"), (source / "p/ok.png", source), (source, source)):
