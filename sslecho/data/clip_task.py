@@ -93,8 +93,8 @@ def ingest_clip(task: ClipTask) -> dict[str, Any]:
     """Do one clip, unless an interrupted run had done it.
 
     Returns:
-        {"reason"} for a clip that is left out, with "kind" where that is why and "unreached" where the system refused
-        to read the file; {"doubtful"} where it should have a
+        {"reason"} for a clip that is left out, with "kind" where that is why and "errno" where the system refused to
+        read the file; {"doubtful"} where it should have a
         second turn; {"no_space": (errno, words)} where the disk is full or fails; for a dry run
         {"clip", "kind", "n_frames", "seconds"};
         else {"clip", "frames", "n_frames", "crc", "outline"}: columns of the tables, the part's checksum, and the
@@ -106,7 +106,8 @@ def ingest_clip(task: ClipTask) -> dict[str, Any]:
         except LeftOut as error:
             return {"reason": str(error), "kind": error.kind}
         except Unreadable as error:
-            return {"reason": str(error), "unreached": isinstance(error.__cause__, OSError)}
+            cause = error.__cause__
+            return {"reason": str(error), "errno": cause.errno if isinstance(cause, OSError) else None}
         except NoSpace as error:
             return {"no_space": error.args}
         except SslechoError as error:
@@ -119,7 +120,7 @@ def ingest_clip(task: ClipTask) -> dict[str, Any]:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             if full:
                 return {"no_space": NO_SPACE}
-            return {"reason": f"reading it failed ({type(error).__name__})", "unreached": True}
+            return {"reason": f"reading it failed ({type(error).__name__})", "errno": error.errno}
         except MemoryError:
             raise  # `limits` knows the words
         except Exception as error:  # whatever a decoder raises on a file must not end the run

@@ -7,6 +7,7 @@ The order is that of the sorted paths and parts are appended in it, so that the 
 byte, whatever the number of workers and however often the run was interrupted.
 """
 
+import errno
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -146,8 +147,8 @@ def _do(
 ) -> None:
     with track(description, total=total, unit="clips", done=done) as progress:
         for task, result in pool.in_order(ingest_clip, tasks, on_death=_died):
-            if result.get("unreached"):
-                _refuse_lost_sources(prepared.sources)
+            if result.get("errno") is not None:
+                _refuse_unreached(prepared.sources, task, result["errno"])
             _append(writer, task, result)
             progress.advance(1, frames=str(writer.n_frames))
 
@@ -182,8 +183,17 @@ def _left_out(writer: StoreWriter) -> tuple[dict[str, str], set[str]]:
     return reasons, deferred
 
 
-def _refuse_lost_sources(sources: Iterable[Path]) -> None:
-    """Not all of an archive's files are bad because the share that it lies on was taken away."""
+def _refuse_unreached(sources: Iterable[Path], task: ClipTask, code: int) -> None:
+    """Not all of an archive's files are bad because a share was taken away, or a machine does not see it.
+
+    Args:
+        sources: of the run.
+        task: a file of it could not be read.
+        code: the system's number for why.
+
+    Raises:
+        SslechoError: the file is not at fault.
+    """
     for source in sources:
         try:
             there = source.is_file() or any(source.iterdir())
@@ -194,6 +204,12 @@ def _refuse_lost_sources(sources: Iterable[Path]) -> None:
                 f"{source} can't be reached any more (a disk or a share that was taken away?); "
                 "the same command goes on once it is back"
             )
+    paths = [Path(path) if member is None else member.archive for path, member in task.files]
+    if code == errno.ENOENT and all(path.exists() for path in paths):
+        raise SslechoError(
+            f"{paths[0]} is here, and the worker that was to read it did not find it: all workers of --scheduler must "
+            "see sources, store and key under the same paths; the same command goes on once they do"
+        )
 
 
 def _append(writer: StoreWriter, task: ClipTask, result: dict[str, Any]) -> None:

@@ -218,13 +218,16 @@ def refuse_divided_units(clips: Iterable[Mapping[str, Any]]) -> None:
 def _kinds(said: Sequence[str]) -> tuple[str, ...]:
     spelled = {"color": "colour"}
     kinds = tuple(dict.fromkeys(spelled.get(kind, kind) for kind in said))
+    if not kinds:
+        raise InputError(f"--kinds is empty, so no clip would be taken; choose of {', '.join(KINDS)}, or all")
     for kind in kinds:
         if kind not in (*KINDS, "all"):
             raise InputError(
                 f"--kinds {kind!r} is no kind of clip{did_you_mean(kind, list(KINDS))}; "
                 f"choose of {', '.join(KINDS)}, or all"
             )
-    return KINDS if "all" in kinds else kinds
+    # In one order, so that the same kinds are the same settings.
+    return tuple(kind for kind in KINDS if kind in kinds or "all" in kinds)
 
 
 def _hints(keep: Sequence[str], labels: Path | None, label_column: str) -> tuple[str, ...]:

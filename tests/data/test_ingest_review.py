@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -249,3 +250,24 @@ def test_another_version_does_not_go_on(archive, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(InputError, match=r"unfinished run with other settings: sslecho was '0.0.1' and is now '.*'"):
         run(source)
     assert run(source, overwrite=True)[1]["accepted"] == 2
+
+
+def test_a_machine_of_a_cluster_that_does_not_see_the_sources(archive, monkeypatch: pytest.MonkeyPatch):
+    source = archive({"a.png": 1, "b.png": 2})
+    real = ingest_module.ingest_clip
+
+    def blind(task):
+        away = replace(task, files=tuple((f"/not/mounted{path}", member) for path, member in task.files))
+        return real(away) | ({} if task.files[0][0].endswith("a.png") else {"reason": "x", "errno": None})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest_module, "ingest_clip", blind)
+        with pytest.raises(SslechoError, match="a.png is here, and the worker that was to read it did not find it"):
+            run(source)
+    assert run(source)[1]["accepted"] == 2
+
+
+def test_kinds_in_another_order_are_the_same_settings(archive):
+    source = archive({"a.png": 1})
+    run(source, kinds=("colour", "b-mode"))
+    assert run(source, kinds=("b-mode", "color"))[1]["already"]
