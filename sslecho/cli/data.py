@@ -94,8 +94,12 @@ def _ingested(result: dict[str, Any]) -> list[str]:
         )
     refused = [item for item in result["quarantine"] if not item["reason"].startswith("its kind is")]
     lines += _by_reason(refused)
-    if any("--sign-off" in item["reason"] for item in refused):
-        lines.append("pictures of the clips to sign off, and the list to answer in, lie beside the store's key")
+    if result["store"] is not None and any("--sign-off" in item["reason"] for item in refused):
+        key = f"{result['store']}.key"
+        lines.append(
+            f"to sign off: look at the pictures in {key}/doubtful, write yes or whole under accept in "
+            f"{key}/doubtful.csv, and run the same command with --sign-off {key}/doubtful.csv --overwrite"
+        )
     return lines
 
 

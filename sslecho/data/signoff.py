@@ -106,6 +106,8 @@ def read_signed_off(path: Path) -> dict[str, str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         rows = list(csv.DictReader(io.StringIO(text), delimiter=delimiter_of(text.split("\n", 1)[0])))
+    except FileNotFoundError:
+        raise InputError(f"--sign-off {path} does not exist; the list to answer in is STORE.key/doubtful.csv") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"--sign-off {path} can't be read as CSV in UTF-8 ({type(error).__name__})") from None
     answers = {}

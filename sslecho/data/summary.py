@@ -46,8 +46,8 @@ def summarize(store: Store, prepared: Prepared, *, already: bool) -> dict[str, A
     if text_inside:
         summary["warnings"] = [
             *summary["warnings"],
-            f"{text_inside} clips have what looks like text inside the sector, which is not blanked: look at them with "
-            "`sslecho check`, or leave them out with --text-inside quarantine",
+            f"{text_inside} {'clip has' if text_inside == 1 else 'clips have'} what looks like text inside the sector, "
+            "which is not blanked: look at them with `sslecho check`, or leave them out with --text-inside quarantine",
         ]
     return summary
 

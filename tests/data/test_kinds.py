@@ -143,6 +143,11 @@ def test_all_takes_every_kind(source: Path):
     assert again["already"]
 
 
+def test_no_kind_at_all_is_refused(source: Path):
+    with pytest.raises(InputError, match="--kinds is empty, so no clip would be taken; choose of b-mode"):
+        run(source, kinds=())
+
+
 @pytest.mark.parametrize(
     ("said", "meant"), [("bmode", "b-mode"), ("colors", "colour"), ("spectrum", "spectral"), ("mmode", "m-mode")]
 )

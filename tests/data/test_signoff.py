@@ -136,4 +136,6 @@ def test_a_wrong_answer_is_named(tmp_path: Path, content: str, said: str):
     with pytest.raises(InputError, match=said):
         read_signed_off(tmp_path / "x.csv")
     with pytest.raises(InputError, match="can't be read as CSV"):
+        read_signed_off(tmp_path)
+    with pytest.raises(InputError, match=r"--sign-off .*missing.csv does not exist; the list to answer in is"):
         read_signed_off(tmp_path / "missing.csv")
