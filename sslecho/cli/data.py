@@ -1,6 +1,5 @@
 """Commands that make and change stores: phantom, ingest, split."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,8 +12,6 @@ from sslecho.cli.command import Call, Out, Said, add_command
 
 SHOWN = 10  # reasons for which files were quarantined
 SHOWN_OF_ONE = 3  # files of each
-# What was measured of one file would make its reason one of its own.
-MEASURED = re.compile(r" \([^()]*\d[^()]*\)")
 StoreArgument = Annotated[Path, typer.Argument(help="A store that `sslecho ingest` made.", show_default=False)]
 
 
@@ -105,10 +102,12 @@ def _ingested(result: dict[str, Any]) -> list[str]:
 
 def _by_reason(refused: Iterable[dict[str, str]]) -> Iterator[str]:
     """Files that were quarantined, the commonest reason first."""
+    from sslecho.data.reasons import without_figures
+
     files_of: dict[str, list[str]] = defaultdict(list)
     whole = {}
     for item in refused:
-        reason = MEASURED.sub("", item["reason"])
+        reason = without_figures(item["reason"])
         files_of[reason].append(item["path"])
         whole[reason] = item["reason"]
     sorted_files = sorted(files_of.items(), key=lambda item: -len(item[1]))

@@ -22,6 +22,7 @@ from sslecho.data.limits import Limits
 from sslecho.data.outlines import OutlinesByDevice
 from sslecho.data.parts import read_part, remove_part
 from sslecho.data.prepare import Prepared, prepare, refuse_divided_units
+from sslecho.data.reasons import without_figures
 from sslecho.data.scheduler import Cluster
 from sslecho.data.scratch import remove_leftovers, remove_scratch, scratch_folder
 from sslecho.data.signoff import write_sheets
@@ -121,7 +122,8 @@ def _run(writer: StoreWriter, prepared: Prepared, pool: Pool | Cluster) -> Store
     )
     if not writer.n_clips:
         writer.discard()
-        listed = "; ".join(f"{reason} ({n})" for reason, n in Counter(reasons.values()).most_common(5))
+        counts = Counter(map(without_figures, reasons.values()))
+        listed = "; ".join(f"{reason} ({n})" for reason, n in counts.most_common(5))
         raise InputError(f"none of the {len(tasks)} clips was accepted, so no store was made: {listed}")
     try:
         refuse_divided_units(entry["clip"] for entry in writer.entries() if "clip" in entry)

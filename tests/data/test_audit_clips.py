@@ -59,6 +59,16 @@ def test_a_label_of_a_frame_is_a_label(tmp_path: Path):
     assert clips_shown(store, found_in(store)["no_label"]) == {"c0"}
 
 
+def test_text_inside_the_sector_is_shown(tmp_path: Path):
+    clips = clips_of(3, n_clips=1, label="a4c", split="train")
+    for name, inside in zip(clips, (None, True, False), strict=True):
+        clips[name][1]["text_inside"] = inside
+    store = store_of(tmp_path / "store", clips)
+    found = found_in(store)["text_inside"]
+    assert (found.severity, found.n, found.noun) == ("warning", 1, "clip")
+    assert clips_shown(store, found) == {list(clips)[1]}
+
+
 def test_patients_and_units_in_two_splits(tmp_path: Path):
     clips = clips_of(12, split="train")
     clips["c3-1"][1]["split"] = "test"

@@ -1,11 +1,11 @@
 """Findings from the tables alone: damage, splits, patients, labels, and what ingest left out."""
 
-import re
 from collections import Counter, defaultdict
 
 import numpy as np
 
 from sslecho.data.audit.finding import ERROR, INFO, WARNING, Example, Finding, Rows
+from sslecho.data.reasons import without_figures
 from sslecho.data.store import Store
 from sslecho.rundir import sha256_of
 
@@ -23,7 +23,7 @@ def table_findings(rows: Rows) -> list[Finding]:
     if any(u is not None and u != p for u, p in zip(rows.unit, rows.patient, strict=True)):
         found.append(_divided(rows, "unit", rows.unit))
     found += [_contradictory(rows), _missing_patient(rows), _missing_label(rows), _missing_split(rows)]
-    found += [_unequal(rows), _quarantined(store)]
+    found += [_text_inside(rows), _unequal(rows), _quarantined(store)]
     return [finding for finding in found if finding is not None]
 
 
@@ -189,6 +189,23 @@ def _missing_split(rows: Rows) -> Finding | None:
     )
 
 
+def _text_inside(rows: Rows) -> Finding | None:
+    said = rows.store.clips["text_inside"].to_pylist() if "text_inside" in rows.store.clips.column_names else []
+    clips = [clip for clip, inside in enumerate(said) if inside]
+    if not clips:
+        return None
+    return Finding(
+        "text_inside",
+        "What looks like text inside the sector",
+        WARNING,
+        len(clips),
+        "clip",
+        "Ingest blanks text outside the sector alone, and looks for it inside, where it may be a name.",
+        "Look at the pictures; where one shows who it is of, ingest again with --text-inside quarantine.",
+        tuple(Example(rows.middles([clip])) for clip in clips),
+    )
+
+
 def _unequal(rows: Rows) -> Finding | None:
     counts = Counter(patient for patient in rows.patient if patient is not None)
     n_clips = len(rows.patient)
@@ -219,8 +236,7 @@ def _quarantined(store: Store) -> Finding | None:
     table = store.quarantine()
     if not table.num_rows:
         return None
-    # What was measured of one source, in parentheses, would make each a reason of its own.
-    reasons = Counter(re.sub(r" \([^()]*\d[^()]*\)", "", reason) for reason in table["reason"].to_pylist())
+    reasons = Counter(map(without_figures, table["reason"].to_pylist()))
     kinds = Counter(kind for kind in table["kind"].to_pylist() if kind) if "kind" in table.column_names else Counter()
     # What was left out for its kind alone was not asked for.
     unread = table.num_rows - sum(kinds.values())
