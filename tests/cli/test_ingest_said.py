@@ -44,3 +44,10 @@ def test_what_was_done_before_is_said_to_be(archive):
     assert said(archive).stderr.splitlines()[-1].startswith(f"wrote {archive.parent / 'store'}; next: sslecho check")
     again = said(archive).stderr.splitlines()[-1]
     assert again.startswith(f"{archive.parent / 'store'} was written before, nothing was done; next: sslecho check")
+
+
+def test_a_dry_run_says_what_it_does_not_look_for(archive):
+    remark = "a dry run looks for no sectors: clips whose sector is uncertain will be left out too"
+    assert remark in said(archive, "--dry-run", "--sector", "mask").stdout.splitlines()
+    assert remark not in said(archive, "--dry-run").stdout  # without sectors there is no doubt
+    assert not (archive.parent / "store").exists()
