@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,13 +114,19 @@ def prepare(
     columns = [name for name in keep if name not in hints]
     if labels is not None and layout not in (AUTO, NONE):
         raise InputError(f"--layout {layout} and --labels both say what the files are; leave one of them out")
-    known = choose_layouts(
+    understood = partial(
+        choose_layouts,
         sources,
         NONE if labels is not None else layout,
-        keep=columns,
         label_column=label_column,
         patient_column=patient_column,
     )
+    known = understood(keep=columns)
+    told = [name for name in hints if known.labels is not None and name in known.labels.dropped]
+    if told:  # a column of the layout's own table wins over what the files say, as one of `labels` does
+        hints = tuple(name for name in hints if name not in told)
+        columns = [name for name in keep if name not in hints]
+        known = understood(keep=columns)
     table = known.labels
     _refuse_kept(columns, labels or table)
     if labels is not None:

@@ -115,3 +115,13 @@ def test_a_hint_can_be_read_back_with_the_frames(source: Path):
     again = Store.open(store.path)
     assert again.column("view_name", "frame").tolist() == ["a4c", "plax", None]
     assert again.read(np.array([0])).shape == (1, 32, 32)
+
+
+def test_a_column_of_a_labels_file_in_the_source_wins_too(source: Path):
+    """It is found without being named: `--layout auto` takes a labels.csv that lies there."""
+    (source / "labels.csv").write_text("path,patient,view_name\n0.dcm,a,Subcostal\n1.dcm,b,\n2.dcm,c,Apical\n")
+    store, summary = run(source, keep=["view_name", "stage_name"])
+    assert summary["layout"]["name"] == "csv"
+    assert store.column("view_name").tolist() == ["Subcostal", None, "Apical"]
+    assert store.column("stage_name").tolist() == ["rest", None, None]
+    assert summary["warnings"] == []
