@@ -50,7 +50,7 @@ def test_no_letter_outside_the_fan_survives(n: int, size: int):
     for frame in frames:
         assert not sector.blank(frame)[text].any()
     union, both = (sector.mask | mask).sum(), (sector.mask & mask).sum()
-    assert both / union > (0.98 if n > 1 else 0.97)  # a still is cut closer where something is written nearby
+    assert both / union > (0.98 if n > 1 else 0.96)  # a still is cut closer where something is written nearby
     x0, y0, x1, y1 = sector.box
     assert sector.mask[y0:y1, x0:x1].sum() == sector.mask.sum()
 

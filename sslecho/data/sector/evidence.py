@@ -18,6 +18,7 @@ MIN_FRAMES_FOR_MOTION = 5
 MIN_MOVING_SHARE = 0.35  # of the area with grain; below, the clip is taken as frozen
 CHUNK = 8  # gray levels above the background that an echo must have left after the opening
 STROKE = 50  # gray levels above the background that a stroke must have
+LIT = 24  # gray levels above the background that the edge of a stroke must have
 GRAIN = 6  # gray levels between neighbors
 # A lossy codec is told from small changes where nothing but the codec can have changed anything.
 SMALL_CHANGE, LOSSY_SHARE = 3, 0.003
@@ -42,7 +43,10 @@ class Evidence:
         strokes: letters, traces, ticks outside the tissue.
         pieces: large connected areas of echoes.
         still: whether nothing moves, so that brightness alone has spoken.
-        standing: source pixels that are bright and never change (letters; empty for a still).
+        bright: the brightest value of each source pixel.
+        ground: the gray of what is not scanned.
+        lossy: whether a codec has changed small things.
+        change: by how much each source pixel changes; 0 where the region shuts it out.
     """
 
     shape: tuple[int, int]
@@ -52,7 +56,10 @@ class Evidence:
     strokes: Bool[np.ndarray, "h w"]
     pieces: Bool[np.ndarray, "h w"]
     still: bool
-    standing: Bool[np.ndarray, "source_h source_w"] | None
+    bright: UInt8[np.ndarray, "source_h source_w"]
+    ground: int
+    lossy: bool
+    change: UInt8[np.ndarray, "source_h source_w"]
 
 
 def gather(frames: Sequence[UInt8[np.ndarray, "h w"]], within: Bool[np.ndarray, "h w"] | None = None) -> Evidence:
@@ -67,6 +74,7 @@ def gather(frames: Sequence[UInt8[np.ndarray, "h w"]], within: Bool[np.ndarray, 
     shape = max(1, round(height / step)), max(1, round(width / step))
     bright, change = _range(frames)
     ground = background(shrink(bright, shape))
+    whole = bright
     if within is not None:
         bright, change = np.where(within, bright, np.uint8(ground)), np.where(within, change, np.uint8(0))
     small = shrink(bright, shape)
@@ -102,11 +110,7 @@ def gather(frames: Sequence[UInt8[np.ndarray, "h w"]], within: Bool[np.ndarray, 
         drawn = drawn | ~dilated(pieces, STILL_REACH)
     standing_grain = np.where(pieces & grain & chunks, STANDING_WEIGHT, np.float32(0))
     faint, sure = (np.maximum(np.where(drawn, np.float32(0), share), standing_grain) for share in (faint, sure))
-    standing = None
-    if not still:
-        tolerance = np.maximum(bright // 5, np.uint8(10)) if lossy else np.uint8(2)
-        standing = (change <= tolerance) & (bright > min(ground + STROKE * 3 // 4, 255))
-    return Evidence((height, width), step, sure, faint, strokes, pieces, bool(still), standing)
+    return Evidence((height, width), step, sure, faint, strokes, pieces, bool(still), whole, ground, lossy, change)
 
 
 def background(picture: UInt8[np.ndarray, "h w"]) -> int:
@@ -146,14 +150,18 @@ def labeled(pieces: Bool[np.ndarray, "h w"]) -> tuple[Int[np.ndarray, "h w"], in
 
 
 def _extreme(picture: np.ndarray, radius: int, which: np.ufunc) -> np.ndarray:
+    """The extreme of a square around each pixel: of runs ahead and behind, each made of two runs half as long."""
     for axis in (0, 1):
-        turned = picture if axis == 0 else picture.T
-        made = picture.copy()
-        out = made if axis == 0 else made.T
-        for k in range(1, min(radius, len(turned) - 1) + 1):
-            which(out[k:], turned[:-k], out=out[k:])
-            which(out[:-k], turned[k:], out=out[:-k])
-        picture = made
+        n = picture.shape[axis]
+        ahead, behind = picture.copy(), picture.copy()
+        forward, back = (ahead, behind) if axis == 0 else (ahead.T, behind.T)
+        run, whole = 1, min(radius, n - 1) + 1
+        while run < whole:
+            step = min(run, whole - run)
+            which(forward[:-step], forward[step:], out=forward[:-step])
+            which(back[step:], back[:-step], out=back[step:])
+            run += step
+        picture = which(ahead, behind, out=ahead)
     return picture
 
 

@@ -6,7 +6,7 @@ such shape fits, the convex hull of what echoes is taken, with little confidence
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -83,6 +83,8 @@ def find_sector(
         lent = _lent(seen, score, outlines, shape)
         if lent is not None and lent.score > fit.score - LENT_LOSS * abs(fit.score):
             found = _sector(seen, lent.outline, "outline", region) or found
+    if found is not None and rim.BARE_FROM < found.confidence < CONFIDENT and rim.is_bare(seen, fit.outline, hull):
+        found = replace(found, confidence=rim.BARE)
     if rim.left_out(seen, fit.outline) > HULL_ABOVE:
         found = _from_hull(seen, hull, how) or found
     return found
@@ -194,9 +196,7 @@ def _sector(seen: Evidence, small: Outline, how: str, region: tuple[int, int, in
     if len(polygon) < 3:
         return None
     polygon = fewer_corners(polygon)
-    core = outline.polygon(inset=rim.REACH * seen.step)
-    inner = fill_polygon(core, seen.shape) if len(core) > 2 else np.zeros(seen.shape, dtype=bool)
-    mask = rim.without_strokes(seen, fill_polygon(polygon, seen.shape), inner)
+    mask = rim.without_strokes(seen, fill_polygon(polygon, seen.shape))
     if not mask.any():
         return None
     confidence = rim.confidence(seen, small)
