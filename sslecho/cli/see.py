@@ -32,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
         from sslecho.api.doctor import doctor
 
         result = doctor()
-        return Said(result, result["lines"])
+        return Said(result, result["lines"], "next: sslecho demo")
 
     @add_command(app, CheckSettings, overwrite=False)
     def check(
@@ -47,6 +47,8 @@ def add_to(app: typer.Typer) -> None:
 
         result = check_with_summary(store, out, **call.options)
         closing = f"next: sslecho check {store} -o check.html" if out is None else f"wrote {out}; open it in a browser"
+        if out is not None and result["split"] == "all":
+            closing += f"; next: sslecho split {store}"
         if result["failed"]:
             closing = f"--fail-on {call.options['fail_on']}: found {', '.join(result['failed'])}; {closing}"
         return Said(result, said(store, result), closing, exit_code=int(bool(result["failed"])))
