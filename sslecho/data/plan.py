@@ -1,5 +1,6 @@
 """Which files make a clip, and what is said of each clip."""
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -89,17 +90,17 @@ def _match(
     by_path: dict[str, list[SourceFile]] = defaultdict(list)
     by_id: dict[str, SourceFile] = {}
     for file in files:
-        by_path[file.relative].append(file)
-        if file.name != file.relative:
-            by_path[file.name].append(file)
+        for path in dict.fromkeys(map(_composed, (file.relative, file.name))):
+            by_path[path].append(file)
         if identity is not None:
             by_id[identity.id("clip", file.name)] = file
     rows: dict[str, list[LabelRow]] = {file.name: [] for file in files}
     unmatched = []
     for row in labels.rows if labels else []:
-        found = (
-            by_path.get(row.path, []) if row.path is not None else [by_id[row.clip_id]] if row.clip_id in by_id else []
-        )
+        if row.path is not None:
+            found = by_path.get(_composed(row.path), [])
+        else:
+            found = [by_id[row.clip_id]] if row.clip_id in by_id else []
         if len(found) > 1:
             raise InputError(
                 f"line {row.line} of the labels: {row.path} lies in more than one source; "
@@ -116,6 +117,11 @@ def _match(
             f"and the first file is {files[0].relative!r}; paths are relative to the source folder"
         )
     return rows, unmatched
+
+
+def _composed(path: str) -> str:
+    """A path in one spelling: macOS writes an accent as a letter of its own, which tables seldom do."""
+    return path if path.isascii() else unicodedata.normalize("NFC", path)
 
 
 def _clip_name(file: SourceFile, rows: Sequence[LabelRow]) -> str:
