@@ -1,16 +1,15 @@
 """The frames of a clip as they will be stored: cropped to the sector, blanked outside it, letterboxed."""
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import chain
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
 from sslecho.data.letterbox import Letterbox
-from sslecho.data.look import WITH_FAN, WITH_FLOW, LeftOut, Look, same_shapes, shows_new_flow, without_flow
+from sslecho.data.look import WITH_FAN, WITH_FLOW, LeftOut, Look, flow_of, same_shapes, shows_new_flow, without_flow
 from sslecho.data.readers.recording import Frame
-from sslecho.data.triage import flow_mask
 
 LATE = "color is switched on in the course of it"
 
@@ -62,10 +61,7 @@ class StoredFrames:
             yield frame
 
     @cached_property
-    def _known(self) -> Bool[np.ndarray, "h w"]:
+    def _known(self) -> Bool[np.ndarray, "a b"]:
         """What is in color in the first frames."""
-        known = np.zeros(self._shape, dtype=bool)
-        for frame in self._start:
-            if frame.rgb is not None:
-                known |= flow_mask(frame.rgb)
-        return known
+        nothing = flow_of(np.zeros((*self._shape, 3), dtype=np.uint8))
+        return reduce(np.logical_or, [flow_of(frame.rgb) for frame in self._start if frame.rgb is not None], nothing)

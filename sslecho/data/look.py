@@ -10,12 +10,12 @@ from jaxtyping import Bool, UInt8
 from sslecho.data.burned_in import TEXT, find_text
 from sslecho.data.readers.recording import Frame, Recording, Region, Unreadable
 from sslecho.data.sector import CONFIDENT, Outline, Sector, find_panel, find_sector
-from sslecho.data.triage import FLOW, flow_mask, triage
+from sslecho.data.triage import FLOW, WORKING_SIDE, flow_mask, triage
 
 LOOK_AT_FRAMES = 32  # so many are in memory at once
 LOOK_AT_BYTES = 2**28
 IN_COLOR = 5  # of these, evenly spread, are looked at in color
-LATER_IN_COLOR = 16  # of the frames behind them every so-manieth: color may be switched on in the course of a cine
+LATER_IN_COLOR = 8  # of the frames behind them every so-manieth: color may be switched on in the course of a cine
 MOST_IN_COLOR = 2**20  # frames; a damaged file may claim billions
 WITH_FLOW = ("colour", "dual", "quad", "other")
 WITH_FAN = ("b-mode", "colour", "contrast")  # kinds that show one sector; the others are panels of graphics
@@ -152,13 +152,19 @@ def without_flow(frame: Frame) -> Frame:
     return frame._replace(pixels=np.where(flow_mask(frame.rgb), np.uint8(0), frame.pixels))
 
 
-def shows_new_flow(rgb: UInt8[np.ndarray, "h w 3"], known: Bool[np.ndarray, "h w"]) -> bool:
+def flow_of(rgb: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "a b"]:
+    """Where flow is, on a picture of the size that triage works with."""
+    step = max(1, round(max(rgb.shape) / WORKING_SIDE))
+    return flow_mask(rgb[::step, ::step])
+
+
+def shows_new_flow(rgb: UInt8[np.ndarray, "h w 3"], known: Bool[np.ndarray, "a b"]) -> bool:
     """Whether a later frame of a clip has flow where its first frames had no color.
 
     Args:
-        known: what is in color in the first frames, and no flow, for else the clip's kind would say so.
+        known: `flow_of` the first frames; it is no flow, for else the clip's kind would say so.
     """
-    return bool((flow_mask(rgb) & ~known).mean() >= FLOW)
+    return bool((flow_of(rgb) & ~known).mean() >= FLOW)
 
 
 def same_shapes(frames: Sequence[Frame], shape: tuple[int, ...]) -> None:

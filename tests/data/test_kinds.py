@@ -105,17 +105,37 @@ def test_frames_behind_those_that_are_looked_at_lose_their_flow_too(tmp_path: Pa
     assert left == []
 
 
-def test_flow_that_is_switched_on_late_is_seen(tmp_path: Path):
+@pytest.mark.parametrize(
+    "span", [(LOOK_AT_FRAMES + 8, LOOK_AT_FRAMES + 30), (50, 59)], ids=["to the end", "for a while"]
+)
+def test_flow_that_is_switched_on_late_is_seen(tmp_path: Path, span: tuple[int, int]):
     """A cine that begins in gray: what comes behind the frames that are looked at must not turn into tissue."""
-    n_frames, first = LOOK_AT_FRAMES + 30, LOOK_AT_FRAMES + 8
-    save_dicom(tmp_path / "archive/a.dcm", dicom(flow_clip(n_frames, SIDE, SIDE, first=first)))
+    n_frames, (first, last) = LOOK_AT_FRAMES + 30, span
+    frames = flow_clip(n_frames, SIDE, SIDE, first=first)
+    frames[last:] = frames[:1]
+    save_dicom(tmp_path / "archive/a.dcm", dicom(frames))
     write_video(tmp_path / "archive/b.mp4", moving_fan(4, SIDE, SIDE))
     store, summary = run(tmp_path / "archive", sector="off")
     assert summary["left_out"] == {"colour": 1}
+    assert "color is switched on in the course of it" in summary["quarantine"][0]["reason"]
     store, summary = run(tmp_path / "archive", kinds=("b-mode", "colour"), sector="off")
+    assert store.column("kind").tolist() == ["colour", "b-mode"]
     stored = store.read(np.arange(n_frames))
-    left = [number for number in range(first, n_frames) if stored[number][flow_at(number, SIDE, SIDE)].any()]
+    left = [number for number in range(first, last) if stored[number][flow_at(number, SIDE, SIDE)].any()]
     assert left == []
+    np.testing.assert_array_equal(stored[:first], frames[:first, ..., 0])
+
+
+def test_colored_graphics_that_stand_all_the_while_are_no_flow(tmp_path: Path):
+    """Red, uneven and large enough: only that it never moves tells it from flow, in later frames, too."""
+    n_frames = LOOK_AT_FRAMES + 30
+    frames = np.repeat(np.stack(moving_fan(n_frames, SIDE, SIDE))[..., None], 3, axis=-1)
+    badge = ndimage.gaussian_filter(np.random.default_rng(5).uniform(0, 255, (20, 20)), 3) * 3 % 255
+    frames[:, 100:120, 4:24] = 0
+    frames[:, 100:120, 4:24, 0] = badge.astype(np.uint8)
+    save_dicom(tmp_path / "archive/a.dcm", dicom(frames))
+    _, summary = run(tmp_path / "archive", sector="off")
+    assert summary["kinds"] == {"b-mode": 1}
 
 
 def test_kinds_may_be_spelled_as_in_america_and_said_twice(source: Path):

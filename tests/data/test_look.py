@@ -209,6 +209,14 @@ class TestFileSequence:
         np.testing.assert_array_equal(stored[1], gray[1])
         np.testing.assert_array_equal(stored[2], np.where(flow_at(2, 120, 120), 0, gray[2]))
 
+    def test_color_in_a_late_frame_is_seen(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(look, "LOOK_AT_FRAMES", 2)
+        gray = moving_fan(3, 120, 120, seed=2)
+        stills = {"a": dicom(gray[0]), "b": dicom(gray[1]), "c": dicom(flow_clip(3, 120, 120, seed=2)[2])}
+        write_png(tmp_path / "archive/other.png", pattern())
+        _, summary = self.ingested(tmp_path, stills, patient_from="unknown", sector="off")
+        assert summary["left_out"] == {"colour": 1}
+
     def test_what_any_of_its_files_claims_holds_for_the_clip(self, tmp_path: Path):
         gray = moving_fan(3, 120, 160, seed=2)
         tagged = dicom(gray[2], ImageType=["ORIGINAL", "PRIMARY", "", "0002"])
