@@ -9,6 +9,7 @@ from data.layout_stand_ins import STAND_INS, write_text
 from sslecho.api.ingest import ingest_with_summary
 from sslecho.data.layouts import LAYOUT_CHOICES, LAYOUTS
 from sslecho.data.layouts.choose import choose_layout, choose_layouts
+from sslecho.data.layouts.index import find_home
 from sslecho.data.layouts.layout import Layout, LayoutReader, Wanted
 from sslecho.data.patients import PatientFrom
 from sslecho.data.plan import Plan, PlannedClip, plan_clips
@@ -136,6 +137,18 @@ def test_the_users_own_table_wins(tmp_path: Path):
     assert layout.name == "csv"
     assert any("looks like echonet too" in text for text in layout.warnings)
     assert choose_layout(root, "echonet").name == "echonet"
+
+
+def test_a_folder_that_may_not_be_read_is_no_data_set_and_stops_nothing(tmp_path: Path):
+    for name in ("closed", "open"):
+        (tmp_path / name).mkdir()
+
+    def fits(folder: Path) -> str | None:
+        if folder.name == "closed":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return "it fits" if folder.name == "open" else None
+
+    assert find_home(tmp_path, fits) == (tmp_path / "open", "it fits")
 
 
 def test_two_layouts_in_one_folder_are_refused(tmp_path: Path):

@@ -83,14 +83,22 @@ def find_home(root: Path, fits: Callable[[Path], str | None]) -> tuple[Path, str
     """Where the data set lies, and why: in `root`, or in the one folder of it that fits."""
     if not root.is_dir():
         return None
-    why = fits(root)
+    why = _unless_refused(root, fits)
     if why is not None:
         return root, why
     folders = folders_of(root)
     if len(folders) > MAX_FOLDERS:
         return None
-    found = [(folder, why) for folder in folders if (why := fits(folder)) is not None]
+    found = [(folder, why) for folder in folders if (why := _unless_refused(folder, fits)) is not None]
     return found[0] if len(found) == 1 else None
+
+
+def _unless_refused(folder: Path, fits: Callable[[Path], str | None]) -> str | None:
+    """A folder that may not be read fits nothing; the list of files has it, with its reason."""
+    try:
+        return fits(folder)
+    except OSError:
+        return None
 
 
 def home_of(root: Path, fits: Callable[[Path], str | None], *, name: str, rule: str) -> tuple[Path, str]:
