@@ -6,6 +6,7 @@ holds the lock; the lock itself goes last.
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,7 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from sslecho.data.lock import StoreLock
-from sslecho.errors import SslechoError
+from sslecho.data.schema import SCHEMA
+from sslecho.errors import InputError, SslechoError
+
+# What a run leaves that was killed; a manifest under its passing name is one of these.
+OURS = re.compile(r"\.writing/|\.manifest\.json\.|shards/\d{5,}(-\d+)?\.npy$|tables/[a-z]+-\d{4,}\.parquet$")
 
 
 def sync_folder(folder: Path) -> None:
@@ -27,6 +32,32 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def refuse_foreign(store: Path) -> None:
+    """A folder in which something else lies is left alone: a store's folder is tidied without asking.
+
+    Args:
+        store: the folder to write. It may be missing or empty, or hold a store, a damaged one, or a run to go on with.
+
+    Raises:
+        InputError: it holds none of these.
+    """
+    try:
+        named = json.loads((store / "manifest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        named = None
+    except (OSError, ValueError):
+        return  # of a damaged store, or one that can't be read: whoever opens it has more to say
+    if named is not None and isinstance(named, dict) and named.get("schema") == SCHEMA:
+        return
+    try:
+        files = (path.relative_to(store).as_posix() for path in store.rglob("*") if not path.is_dir())
+        ours = named is None and all(map(OURS.match, files))
+    except OSError:
+        return
+    if not ours:
+        raise InputError(f"--out {store} is not empty and holds no store, so it is left alone; name a new folder")
 
 
 def remove_unnamed(store: Path, manifest: Mapping[str, Any], *, tables_only: bool = False) -> None:

@@ -22,7 +22,7 @@ from sslecho.data.rows import as_tables, clip_rows, frame_columns, frame_rows_of
 from sslecho.data.schema import FRAMES, QUARANTINE, SCHEMA, VERSION, clips_schema
 from sslecho.data.shards import ShardWriter
 from sslecho.data.store import Store, hash_of_frames, write_table
-from sslecho.data.tidy import remove_unnamed, remove_writing, sync_folder, tidy_up
+from sslecho.data.tidy import refuse_foreign, remove_unnamed, remove_writing, sync_folder, tidy_up
 from sslecho.errors import InputError
 from sslecho.rundir import disk_error, provenance, write_json
 
@@ -48,8 +48,8 @@ class StoreWriter:
             those of the earlier run.
 
     Raises:
-        InputError: a store stands there already, another process writes it, or the unfinished run that stands
-            there had other settings (both values are named).
+        InputError: a store stands there already, or something that is none; another process writes it; or the
+            unfinished run that stands there had other settings (both values are named).
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class StoreWriter:
             "shard_frames": capacity,
             "settings": self._settings,
         }
+        refuse_foreign(self.path)
         standing = _manifest(self.path)
         self._journal = Journal(self.path, header, standing=standing.get("generation", 0), overwrite=overwrite)
         try:

@@ -17,6 +17,7 @@ from sslecho.data.ingest import ingest
 from sslecho.data.look import Rules
 from sslecho.data.store import Store
 from sslecho.data.workers import Pool
+from sslecho.data.writer import StoreWriter
 from sslecho.errors import InputError, Interrupted, SslechoError
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -141,6 +142,12 @@ def test_two_rows_for_a_file_that_is_a_frame(archive, tmp_path: Path):
     (tmp_path / "labels.csv").write_text("path,clip,frame,label\na.png,c,0,x\na.png,,1,y\nb.png,c,1,x\n")
     with pytest.raises(InputError, match="lines 2 and 3 of the labels both speak of a.png"):
         run(source, labels=tmp_path / "labels.csv")
+
+
+def test_accents_that_macos_wrote(archive, tmp_path: Path):
+    source = archive({"Mu\u0308ller.png": 1})
+    (tmp_path / "labels.csv").write_text("path,label\nM\u00fcller.png,x\n", encoding="utf-8")
+    assert run(source, labels=tmp_path / "labels.csv")[0].column("label").tolist() == ["x"]
 
 
 def test_two_labels_under_two_spellings_of_a_path(archive, tmp_path: Path):
@@ -271,3 +278,18 @@ def test_kinds_in_another_order_are_the_same_settings(archive):
     source = archive({"a.png": 1})
     run(source, kinds=("colour", "b-mode"))
     assert run(source, kinds=("b-mode", "color"))[1]["already"]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "tables/mine.parquet", "manifest.json"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_with_something_else_in_it_is_left_alone(archive, tmp_path: Path, name: str, overwrite: bool):
+    """Tables and shards that no manifest names are removed without asking: they may be a person's."""
+    source = archive({"a.png": 1})
+    mine = tmp_path / "store" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text('{"name": "a web page"}')
+    with pytest.raises(SslechoError, match=r"is not empty and holds no store.*name a new folder|is no store"):
+        run(source, overwrite=overwrite)
+    with pytest.raises(InputError, match="is not empty and holds no store, so it is left alone"):
+        StoreWriter(tmp_path / "store", (32, 32), overwrite=overwrite)
+    assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == [mine]
