@@ -87,8 +87,9 @@ def _ingested(result: dict[str, Any]) -> list[str]:
         left_out = ", ".join(f"{n} {kind}" for kind, n in result["left_out"].items())
         lines.append(f"left out for their kind (--kinds takes them): {left_out}")
     if "gigabytes" in result:
+        size = f"{result['gigabytes']:.2f} GB" if result["gigabytes"] >= 0.01 else "less than 0.01 GB"
         lines.append(
-            f"{result['gigabytes']:.2f} GB, about {_duration(result['hours'])} on this machine; "
+            f"{size}, about {_duration(result['hours'])} on this machine; "
             "--max-frames and --every keep fewer frames a clip"
         )
     refused = [item for item in result["quarantine"] if not item["reason"].startswith("its kind is")]
