@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from data.archives import contents, dicom, save_dicom
-from moving_fan import fan_mask, moving_fan
-from PIL import Image, ImageDraw, ImageFont
+from data.dim_clips import dim_clip, name_tag, tagged_clip
+from moving_fan import fan_mask
 
 from sslecho.data import ingest as ingest_module
 from sslecho.data.identity import key_folder, read_sources
@@ -20,16 +20,9 @@ from sslecho.errors import InputError, Interrupted
 pytestmark = pytest.mark.usefixtures("here")
 
 HEIGHT, WIDTH = 120, 160
-NAME = "DOE^JANE"
 
 
-def write(
-    folder: Path, name: str, *, device: str, dark: int | None = None, seed: int = 0, height: int = HEIGHT
-) -> None:
-    """A cine; `dark` is the column from which on nothing echoes, so that alone it shows no whole fan."""
-    frames = np.stack(moving_fan(4, height, height * WIDTH // HEIGHT, seed=seed))
-    if dark is not None:
-        frames[:, :, dark:] = 0
+def write(folder: Path, name: str, frames: np.ndarray, *, device: str) -> None:
     data = dicom(frames, patient=f"P-{name}", Manufacturer=device, ManufacturerModelName="1", DeviceSerialNumber=device)
     save_dicom(folder / name, data)
 
@@ -38,11 +31,11 @@ def write(
 def source(tmp_path: Path) -> Path:
     """Two devices. Of the first two clips are clear and two are in doubt, the second one's only clip is in doubt."""
     folder = tmp_path / "archive"
-    write(folder, "a-dark", device="ONE", dark=90, seed=1)
-    write(folder, "b-clear", device="ONE", seed=2)
-    write(folder, "c-stranger", device="TWO", dark=90, seed=3)
-    write(folder, "d-dark", device="ONE", dark=92, seed=4)
-    write(folder, "e-clear", device="ONE", seed=5)
+    write(folder, "a-dark", dim_clip(4, seed=1), device="ONE")
+    write(folder, "b-clear", tagged_clip(4, seed=2), device="ONE")
+    write(folder, "c-stranger", dim_clip(4, seed=3), device="TWO")
+    write(folder, "d-dark", dim_clip(4, dark=92, seed=4), device="ONE")
+    write(folder, "e-clear", tagged_clip(4, seed=5), device="ONE")
     return folder
 
 
@@ -92,22 +85,13 @@ def test_a_dark_clip_gets_the_outline_of_its_device(source: Path):
 
 def test_what_is_burned_in_on_the_dark_side_stays_out(source: Path):
     """The outline takes in the dark part of the fan and nothing beside it."""
-    page = Image.new("L", (WIDTH, HEIGHT))
-    ImageDraw.Draw(page).text((100, 2), NAME, fill=220, font=ImageFont.load_default(size=9))
-    ImageDraw.Draw(page).text((110, 108), "1957", fill=220, font=ImageFont.load_default(size=9))
-    written = np.asarray(page)
-    frames = np.stack(moving_fan(4, HEIGHT, WIDTH, seed=1))
-    frames[:, :, 90:] = 0
-    data = dicom(np.maximum(frames, written), patient="P-x", Manufacturer="ONE", ManufacturerModelName="1")
-    data.DeviceSerialNumber = "ONE"
-    save_dicom(source / "a-dark", data)
-    bright = (written > 60) & ~fan_mask(HEIGHT, WIDTH)
-    assert bright.sum() > 100
+    letters = (name_tag() > 60) & ~fan_mask(HEIGHT, WIDTH)
+    assert letters.sum() > 100
     store, _ = run(source)
     clip = paths(store).index("a-dark")
     inside = sector_of(store, clip)
     assert likeness(inside, fan_mask(HEIGHT, WIDTH)) > 0.93
-    assert not (inside & bright).any()
+    assert not (inside & letters).any()
 
 
 def test_those_that_waited_stand_at_the_end_in_their_old_order(source: Path):
@@ -127,15 +111,15 @@ def test_a_device_that_no_clear_clip_speaks_for_lends_and_borrows_nothing(source
 
 
 def test_a_clip_of_another_size_helps_nobody(tmp_path: Path):
-    write(tmp_path / "archive", "a-dark", device="ONE", dark=90)
-    write(tmp_path / "archive", "b-large", device="ONE", height=180)
+    write(tmp_path / "archive", "a-dark", dim_clip(4), device="ONE")
+    write(tmp_path / "archive", "b-large", tagged_clip(4, 180, 240), device="ONE")
     _, summary = run(tmp_path / "archive")
     assert [Path(item["path"]).name for item in summary["quarantine"]] == ["a-dark"]
 
 
 def test_a_clip_without_any_echo_stays_out(source: Path):
     """An outline alone is no clip: where nothing at all is seen, nobody can say that the outline fits."""
-    write(source, "f-black", device="ONE", dark=0)
+    write(source, "f-black", np.zeros((4, HEIGHT, WIDTH), np.uint8), device="ONE")
     _, summary = run(source)
     reasons = {Path(item["path"]).name: item["reason"] for item in summary["quarantine"]}
     assert reasons["f-black"].startswith("no sector was found in it")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from data.archives import dicom, pattern, save_dicom, write_png
+from data.dim_clips import dim_clip, tagged_clip
 from data.flow_clips import flow_at, flow_clip
 from moving_fan import fan_mask, moving_fan
 from PIL import Image, ImageDraw, ImageFont
@@ -53,13 +54,6 @@ def seen(frames: list[Frame], *, regions: Sequence[Region] = (), modes: frozense
     return look_at(frames, regions=regions, modes=modes, rules=rules(**changed), outlines=outlines)
 
 
-def half_of_a_fan(n_frames: int, seed: int = 1) -> list[np.ndarray]:
-    """The right part of the fan stays dark: alone it is in doubt, with a good clip's outline it is not."""
-    return [
-        np.where(np.arange(160) < 90, frame, 0).astype(np.uint8) for frame in moving_fan(n_frames, 120, 160, seed=seed)
-    ]
-
-
 def test_a_good_clip_has_its_kind_and_its_sector():
     found = seen(frames_of(moving_fan(6, 120, 160)))
     assert (found.kind, found.text_inside, len(found.start)) == ("b-mode", False, 6)
@@ -81,12 +75,12 @@ def test_the_kind_is_decided_before_the_sector_is():
 
 @pytest.mark.parametrize("changed", [{"sector": "off"}, {"signed_off": "whole"}])
 def test_whole_pictures_are_taken_without_a_search(changed: dict):
-    found = seen(frames_of(half_of_a_fan(4)), **changed)
+    found = seen(frames_of(list(dim_clip(4))), **changed)
     assert (found.sector, found.text_inside) == (None, None)
 
 
 def test_doubt_is_raised_with_its_picture_and_signed_off_with_yes():
-    frames = frames_of(half_of_a_fan(6))
+    frames = frames_of(list(dim_clip(6)))
     with pytest.raises(
         Doubtful, match=r"where its sector lies is uncertain \(confidence 0\.\d\d\); sign it off"
     ) as said:
@@ -102,10 +96,10 @@ def test_doubt_is_raised_with_its_picture_and_signed_off_with_yes():
 
 
 def test_an_outline_of_the_device_settles_a_doubt():
-    good = find_sector(moving_fan(8, 120, 160, seed=3))
+    good = find_sector(list(tagged_clip(8, seed=3)))
     assert good is not None
     assert good.outline is not None
-    found = seen(frames_of(half_of_a_fan(6)), outlines=(good.outline,)).sector
+    found = seen(frames_of(list(dim_clip(6))), outlines=(good.outline,)).sector
     assert found is not None
     assert found.how == "outline"
     mask = fan_mask(120, 160)
