@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from sslecho.data.readers.recording import Region
 from sslecho.data.sector import CONFIDENT, Sector, convex_hull, fill_polygon, find_sector
+from sslecho.data.sector.evidence import dilated, eroded
 
 SHAPE = (480, 640)
 
@@ -221,3 +222,40 @@ def test_hull_against_brute_force():
 
 def test_a_polygon_is_filled_with_its_edge():
     assert fill_polygon(np.array([[1.0, 1.0], [4.0, 1.0], [4.0, 3.0], [1.0, 3.0]]), (5, 6)).sum() == 12
+
+
+def test_a_bare_picture_is_believed_and_one_with_letters_is_not():
+    mask = fan()
+    y, x = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]]
+    dark = (x > 330) & (y > 120) | (y > 330) & (x > 250)  # hardly anything shows the right edge and the far arc
+    bare = [np.where(dark, np.uint8(3), frame) for frame in clip(mask, np.zeros(SHAPE, bool), 1, seed=1)]
+    text = text_at([(480, 4), (470, 60)])
+    sector, doubtful = find_sector(bare), find_sector([np.where(text, np.uint8(230), frame) for frame in bare])
+    assert sector is not None
+    assert doubtful is not None
+    assert sector.confidence >= CONFIDENT > doubtful.confidence
+
+
+def test_dots_of_a_scale_leave_a_picture_bare():
+    mask = fan()
+    y, x = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]]
+    dark = (x > 330) & (y > 120) | (y > 330) & (x > 250)
+    frames = [np.where(dark, np.uint8(3), frame) for frame in clip(mask, np.zeros(SHAPE, bool), 1, seed=1)]
+    for top in range(20, 300, 40):
+        frames[0][top : top + 4, 600:604] = 200
+    sector = find_sector(frames)
+    assert sector is not None
+    assert sector.confidence >= CONFIDENT
+
+
+@pytest.mark.parametrize("radius", [1, 2, 3, 7, 40])
+@pytest.mark.parametrize("shape", [(9, 13), (1, 1), (2, 30), (31, 5)])
+def test_extremes_against_a_general_filter(shape: tuple[int, int], radius: int):
+    picture = np.random.default_rng(radius).integers(1, 255, shape, dtype=np.uint8)
+    width = 2 * radius + 1
+    np.testing.assert_array_equal(
+        dilated(picture, radius), ndimage.maximum_filter(picture, width, mode="constant", cval=0)
+    )
+    np.testing.assert_array_equal(
+        eroded(picture, radius), ndimage.minimum_filter(picture, width, mode="constant", cval=255)
+    )

@@ -11,7 +11,7 @@ from sslecho.data.sector.polygon import box_of, fill_polygon
 INSET = 0.75  # source pixels; half of one is given back, because the polygon's edge itself is filled
 STILL_INSET = 1.5  # working pixels, of a still where something is written close by
 MARGIN = 40  # source pixels around the sector, in which something written counts
-CLEAR = 2.0  # working pixels that are kept clear around what is written outside
+CLEAR = 3.0  # working pixels that are kept clear around what is written outside
 # Where nothing ever echoes, the true rim lies further inside. That is looked for up to so many working pixels inside …
 BAND, SHALLOW = 6.0, 2.0
 NEAR, FAR = 6.0, 20.0  # … and in the band within so many of what is written outside, in the shallow one within so many
