@@ -57,6 +57,7 @@ def row(name: str, results: list[tuple[float, float, float, int, str]]) -> dict[
         "median with region": float(np.median(with_region)),
         "worst 1 % with region": float(np.percentile(with_region, 1)),
         "letters kept": float(np.mean(letters > 0)),
+        "letters kept, not doubtful": float(np.mean(letters[sure] > 0)) if sure.any() else 0.0,
     }
 
 
@@ -116,6 +117,8 @@ def main() -> None:
         ratios={
             "median_iou": round(float(total["median IoU"]), 4),
             "worst_percent_iou": round(float(total["worst 1 %"]), 4),
+            "worst_percent_iou_not_doubtful": round(float(total["worst 1 % not doubtful"]), 4),
+            "letters_kept_not_doubtful": round(float(total["letters kept, not doubtful"]), 4),
             "ms_per_clip": round(took_s / len(everything) * 1000, 1),
         },
         rows=rows,
