@@ -40,7 +40,7 @@ def split_with_summary(
     divided = store if already else _divide(store, settings)
     counts = layer.count_splits(divided)
     facts = divided.manifest.get("split_facts", {})
-    for warning in _warnings(facts):
+    for warning in [*_warnings(facts), *_divided_patients(divided)]:
         warn(warning)
     return divided, {
         "out": str(divided.path),
@@ -52,6 +52,21 @@ def split_with_summary(
         "already": already,
         **facts,
     }
+
+
+def _divided_patients(store: Store) -> list[str]:
+    """What to say where a patient is on both sides."""
+    splits: dict[str, set[str]] = {}
+    for patient, name in zip(store.column("patient_id"), store.column("split"), strict=True):
+        if patient is not None and name is not None:
+            splits.setdefault(patient, set()).add(name)
+    n_divided = sum(len(names) > 1 for names in splits.values())
+    if not n_divided:
+        return []
+    return [
+        f"{n_divided} of {len(splits)} known patients are in more than one split: what is learned of a patient in "
+        "train will flatter the test figures; --by patient divides none"
+    ]
 
 
 def _stands(store: Store, wanted: dict[str, Any], *, overwrite: bool) -> bool:

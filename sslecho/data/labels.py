@@ -83,6 +83,8 @@ def read_labels(
     except csv.Error as error:
         problems.append(f"line {reader.line_num}: {error}")
     problems += _twice(rows)
+    if not rows and not problems:
+        raise InputError(f"{path} has a header line and no rows; fill it in, or leave --labels out")
     if problems:
         more = f"\n  and {len(problems) - MAX_SAID} more" if len(problems) > MAX_SAID else ""
         raise InputError(f"{path} has bad rows; mend them:\n  " + "\n  ".join(problems[:MAX_SAID]) + more)

@@ -9,7 +9,7 @@ from sslecho.data.containers.archive import peek
 from sslecho.data.containers.member import Member
 from sslecho.data.labels import LabelTable
 from sslecho.data.readers.recording import Unreadable
-from sslecho.data.readers.sniff import reader_of
+from sslecho.data.readers.sniff import LOOKED_AT, reader_by_content, reader_of
 from sslecho.errors import InputError
 
 CHOICES = """choose one of
@@ -128,8 +128,11 @@ def _all_dicom(files: Sequence[Path], members: Sequence[Member]) -> bool:
             continue
         found = True
     for member in members:
-        if member.refused is None:
-            if peek(member, 132)[128:] != b"DICM":
-                return False
-            found = True
+        try:
+            reader = reader_by_content(peek(member, LOOKED_AT)) if member.refused is None else None
+        except Unreadable:
+            continue
+        if reader not in (None, "dicom_file"):
+            return False
+        found = found or reader == "dicom_file"
     return found

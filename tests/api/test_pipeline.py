@@ -9,6 +9,7 @@ import pytest
 from drawn_store import draw_store
 
 import sslecho
+from sslecho.data.schema import VERSION
 from sslecho.errors import InputError, MissingExtraError, NounError, SslechoError
 from sslecho.rundir import read_json
 
@@ -175,7 +176,7 @@ def test_clips_in_place_of_patients_are_stamped(tmp_path):
 def test_a_store_of_another_version(tmp_path):
     draw_store(tmp_path / "store")
     manifest = tmp_path / "store" / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 9'))
+    manifest.write_text(manifest.read_text().replace(f'"version": {VERSION}', '"version": 9'))
     with pytest.raises(NounError, match="version"):
         sslecho.pretrain(tmp_path / "store", tmp_path / "run", **QUICK)
 

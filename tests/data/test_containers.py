@@ -424,7 +424,9 @@ def test_patients_come_from_dicom_where_all_members_are(tmp_path: Path, scratch:
     files = {name: bytes(128) + b"DICM" + noise(50) for name in ("a", "b.dcm")}
     found = members(zip_of(tmp_path / "a.zip", files), scratch)
     assert PatientFrom.choose(None, unit="patient", labels=None, files=[], members=found).kind == "dicom"
-    mixed = members(zip_of(tmp_path / "b.zip", files | {"c.png": b"\x89PNG" + bytes(200)}), scratch)
+    beside = members(zip_of(tmp_path / "c.zip", files | {"labels.csv": b"path,label\n"}), scratch)
+    assert PatientFrom.choose(None, unit="patient", labels=None, files=[], members=beside).kind == "dicom"
+    mixed = members(zip_of(tmp_path / "b.zip", files | {"c.png": b"\x89PNG\r\n\x1a\n" + bytes(200)}), scratch)
     with pytest.raises(InputError, match="--patient-from is missing"):
         PatientFrom.choose(None, unit="patient", labels=None, files=[], members=mixed)
 

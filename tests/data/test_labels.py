@@ -97,3 +97,9 @@ def test_another_encoding_is_named_by_its_line(tmp_path: Path):
 def test_a_missing_file_is_said(tmp_path: Path):
     with pytest.raises(InputError, match=r"none.csv can't be read \(No such file"):
         read_labels(tmp_path / "none.csv")
+
+
+def test_a_file_without_rows_is_refused(tmp_path: Path):
+    (tmp_path / "labels.csv").write_text("path,label\n\n")
+    with pytest.raises(InputError, match="has a header line and no rows"):
+        read_labels(tmp_path / "labels.csv")

@@ -261,3 +261,11 @@ def test_a_split_from_before_sites_could_be_held_out_still_stands(tmp_path: Path
     store, _ = split_with_summary(make(tmp_path / "store", cohort()))
     old = {key: value for key, value in store.manifest["split"].items() if key != "hold_out"}
     assert split_with_summary(store.with_tables(notes={"split": old}))[1]["already"]
+
+
+def test_a_split_by_clip_says_which_patients_it_divides(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    store = make(tmp_path / "store", [(f"p{number % 3}", None) for number in range(18)])
+    split_with_summary(store, by="clip")
+    assert "of 3 known patients are in more than one split" in capsys.readouterr().err
+    split_with_summary(store, by="patient", overwrite=True)
+    assert "known patients" not in capsys.readouterr().err

@@ -80,7 +80,7 @@ def reader_of(path: Path) -> str:
         raise Unreadable(f"it can't be read ({error.strerror})") from error
     if not start:
         raise Unreadable("it is empty (0 bytes)")
-    return _by_content(start) or _by_name(path, start)
+    return reader_by_content(start) or _by_name(path, start)
 
 
 def open_recording(path: Path) -> Recording:
@@ -92,7 +92,12 @@ def open_recording(path: Path) -> Recording:
     return READERS[reader_of(path)](path)
 
 
-def _by_content(start: bytes) -> str | None:
+def reader_by_content(start: bytes) -> str | None:
+    """The reader that a file's first LOOKED_AT bytes ask for; None where they tell nothing.
+
+    Raises:
+        Unreadable: they tell of something that no reader opens.
+    """
     if start.startswith(b"\x1f\x8b"):
         return _by_packed_content(start)
     for offset, signature, reader in SIGNATURES:
