@@ -50,8 +50,11 @@ def add_to(app: typer.Typer) -> None:
         _, result = ingest_with_summary(sources, out, overwrite=call.overwrite, **call.options)
         lines = _ingested(result)
         if call.options["dry_run"]:
-            if call.options["sector"] == "mask" and call.options["doubtful"] == "quarantine":
-                lines.append("a dry run looks for no sectors: clips whose sector is uncertain will be left out too")
+            if result["doubtful"] and call.options["doubtful"] == "quarantine":
+                lines.append(
+                    f"{result['doubtful']} of the clips have an uncertain sector by their first frames; those that other "
+                    "clips of their device can't settle will be left out"
+                )
             return Said(result, lines, "nothing was written (--dry-run); the same command without it does the work")
         did = f"{out} was written before, nothing was done" if result["already"] else f"wrote {out}"
         return Said(result, lines, f"{did}; next: sslecho check {out} -o check.html, then sslecho split {out}")

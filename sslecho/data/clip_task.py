@@ -96,7 +96,7 @@ def ingest_clip(task: ClipTask) -> dict[str, Any]:
         {"reason"} for a clip that is left out, with "kind" where that is why and "errno" where the system refused to
         read the file; {"doubtful"} where it should have a
         second turn; {"no_space": (errno, words)} where the disk is full or fails; for a dry run
-        {"clip", "kind", "n_frames", "seconds"};
+        {"clip", "kind", "n_frames", "doubtful", "seconds"};
         else {"clip", "frames", "n_frames", "crc", "outline"}: columns of the tables, the part's checksum, and the
         sector for others of the same device.
     """
@@ -154,7 +154,7 @@ def _open_and_accept(task: ClipTask) -> dict[str, Any]:
         clip = _clip_columns(task, recording)
         indices = choose_frames(recording.n_frames, every=task.options.every, max_frames=task.options.max_frames)
         if task.options.dry_run:
-            return {"clip": clip, **_foreseen(recording, indices, task.rules, started)}
+            return {"clip": clip, **_foreseen(task, recording, indices, started)}
         return _accept(task, recording, clip, indices)
 
 
@@ -162,15 +162,25 @@ def _fetch(stack: ExitStack, path: str, member: Member | None, scratch: str) -> 
     return Path(path) if member is None else stack.enter_context(borrowed(member, Path(scratch)))
 
 
-def _foreseen(recording: Recording, indices: Sequence[int], rules: Rules, started: float) -> dict[str, Any]:
-    """Kind, number of frames and processor seconds, from opening the file and decoding a few of its frames."""
+def _foreseen(task: ClipTask, recording: Recording, indices: Sequence[int], started: float) -> dict[str, Any]:
+    """Kind, number of frames, whether the sector is in doubt, and processor seconds, from a few of its frames."""
     opened = time.process_time()
     start, _ = first_frames(recording, indices[:FRAMES_OF_A_DRY_RUN])
     if not start:
         raise Unreadable("none of its frames can be decoded")
-    look = look_at(start, regions=recording.regions, modes=recording.modes, rules=replace(rules, sector="off"))
-    a_frame = (time.process_time() - opened) / len(start)
-    return {"kind": look.kind, "n_frames": len(indices), "seconds": opened - started + a_frame * len(indices)}
+    decoded = time.process_time()
+    try:
+        look = look_at(start, regions=recording.regions, modes=recording.modes, rules=task.rules)
+        kind, doubtful = look.kind, False
+        looked = time.process_time()
+        for _ in StoredFrames(look, iter(()), size=task.options.size, kinds=task.rules.kinds):
+            pass
+    except Doubtful as doubt:
+        kind, doubtful = doubt.kind, True
+        looked = time.process_time()
+    a_frame = (decoded - opened + time.process_time() - looked) / len(start)
+    seconds = opened - started + looked - decoded + a_frame * len(indices)
+    return {"kind": kind, "n_frames": len(indices), "doubtful": doubtful, "seconds": seconds}
 
 
 def _accept(task: ClipTask, recording: Recording, clip: dict[str, Any], indices: Sequence[int]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ LOOK_AT_BYTES = 2**28
 IN_COLOR = 5  # of these, evenly spread, are looked at in color
 LATER_IN_COLOR = 8  # of the frames behind them every so-manieth: color may be switched on in the course of a cine
 MOST_IN_COLOR = 2**20  # frames; a damaged file may claim billions
-WITH_FLOW = ("colour", "dual", "quad", "other")
+WITH_FLOW = ("colour", "m-mode", "spectral", "dual", "quad", "other")
 WITH_FAN = ("b-mode", "colour", "contrast")  # kinds that show one sector; the others are panels of graphics
 
 
@@ -35,9 +35,10 @@ class Doubtful(Unreadable):
     Attributes:
         picture: the first frame.
         sector: what was found after all.
+        kind: of the clip.
     """
 
-    def __init__(self, picture: UInt8[np.ndarray, "h w"], sector: Sector | None):
+    def __init__(self, picture: UInt8[np.ndarray, "h w"], sector: Sector | None, kind: str):
         if sector is None:
             said = "no sector was found in it, so what is burned in around it can't be blanked"
         else:
@@ -45,6 +46,7 @@ class Doubtful(Unreadable):
         super().__init__(f"{said}; sign it off with --sign-off, or take it with --sector off if it shows no one's name")
         self.picture = picture
         self.sector = sector
+        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def look_at(
     else:
         sector = find_panel(gray, regions=regions)
     if sector is None or (sector.confidence < CONFIDENT and rules.signed_off != "yes"):
-        raise Doubtful(gray[0], sector)
+        raise Doubtful(gray[0], sector, seen.kind)
     has_text = find_text(gray, sector.mask).score >= TEXT
     if has_text and rules.text_inside == "quarantine":
         raise Unreadable("what looks like text stands inside its sector; take it with --text-inside keep")

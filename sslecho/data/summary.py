@@ -63,12 +63,13 @@ def foresee(
         n_workers: that would do it.
     """
     left_out, patients, kinds = [], [], Counter()
-    n_frames, seconds = 0, 0.0
+    n_frames, n_doubtful, seconds = 0, 0, 0.0
     for clip, (_, result) in zip(prepared.plan.clips, results, strict=True):
         if "reason" in result:
             left_out.append((clip, result))
             continue
         n_frames += result["n_frames"]
+        n_doubtful += result["doubtful"]
         seconds += result["seconds"]
         patients.append(result["clip"]["patient_id"])
         kinds[result["kind"]] += 1
@@ -78,6 +79,7 @@ def foresee(
         "clips": len(patients),
         "patients": _n_patients(patients),
         "kinds": _sorted(kinds),
+        "doubtful": n_doubtful,
         "gigabytes": n_frames * prepared.size**2 / 1e9,
         "hours": seconds / SECONDS_AN_HOUR / n_workers,
         "store": None,

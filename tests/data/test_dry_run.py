@@ -114,12 +114,12 @@ def test_hours_grow_with_frames_and_few_of_them_are_decoded(tmp_path: Path, monk
     monkeypatch.setattr("sslecho.data.clip_task.time.process_time", lambda: float(next(ticks)))
     for name, n_frames in (("short", 10), ("long", 30)):
         write_video(tmp_path / name / "v.mp4", moving_fan(n_frames, 60, 80))
-    # One second to open the file, one to decode five frames.
+    # One second to open the file and one to look at it; one to decode five frames and one to scale them.
     for name, n_frames in (("short", 10), ("long", 30)):
         said = ingest([tmp_path / name], tmp_path / "store", patient_from="unknown", dry_run=True, workers=1)[1]
-        assert said["hours"] * 3600 == pytest.approx(1 + n_frames / FRAMES_OF_A_DRY_RUN)
+        assert said["hours"] * 3600 == pytest.approx(2 + 2 * n_frames / FRAMES_OF_A_DRY_RUN)
         said = ingest([tmp_path / name], tmp_path / "store", patient_from="unknown", dry_run=True, workers=2)[1]
-        assert said["hours"] * 3600 == pytest.approx((1 + n_frames / FRAMES_OF_A_DRY_RUN) / 2)
+        assert said["hours"] * 3600 == pytest.approx((2 + 2 * n_frames / FRAMES_OF_A_DRY_RUN) / 2)
 
 
 @pytest.mark.parametrize(
