@@ -52,8 +52,8 @@ def add_to(app: typer.Typer) -> None:
         if call.options["dry_run"]:
             if result["doubtful"] and call.options["doubtful"] == "quarantine":
                 lines.append(
-                    f"{result['doubtful']} of the clips have an uncertain sector by their first frames; those that other "
-                    "clips of their device can't settle will be left out"
+                    f"{result['doubtful']} of the clips have an uncertain sector by their first frames; those that "
+                    "other clips of their device can't settle will be left out"
                 )
             return Said(result, lines, "nothing was written (--dry-run); the same command without it does the work")
         did = f"{out} was written before, nothing was done" if result["already"] else f"wrote {out}"
