@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from sslecho.data.readers.recording import Region
 from sslecho.data.sector import CONFIDENT, Outline, consensus, fill_polygon, find_panel, find_sector
+from sslecho.data.sector.evidence import dilated, eroded
 
 SHAPE = (240, 320)
 WHOLE = (-0.5, -0.5, 319.5, 239.5)
@@ -127,3 +129,13 @@ def test_panels_from_pixels_leave_the_letters_above_them_out():
     assert (found.mask & truth).sum() / (found.mask | truth).sum() > 0.9
     assert not found.mask[:20].any()
     assert find_panel([np.zeros(SHAPE, np.uint8)]) is None
+
+
+@pytest.mark.parametrize("radius", [0, 1, 2, 3, 7, 40])
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.float32])
+def test_extremes_over_squares_are_scipys(radius: int, kind: type):
+    numbers = np.random.default_rng(radius).random((23, 31)) * 255
+    picture = (numbers > 200) if kind is bool else numbers.astype(kind)
+    size = 2 * radius + 1
+    np.testing.assert_array_equal(dilated(picture, radius), ndimage.maximum_filter(picture, size))
+    np.testing.assert_array_equal(eroded(picture, radius), ndimage.minimum_filter(picture, size))
