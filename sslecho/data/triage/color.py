@@ -58,6 +58,8 @@ def flow_mask(rgb: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:
     any flow letters, lines, colour bars and large painted surfaces are not part of it.
     """
     found = sort_colors(rgb)
+    if not (found.flow | found.painted).any():
+        return found.flow
     # Slow flow may be as even as paint. No clip is called colour for that alone, but where one is, it must go.
     numbers, _ = pieces.number_pieces(found.painted)
     even = np.isin(numbers, 1 + np.flatnonzero(pieces.areas(numbers) <= SMALL * numbers.size))
