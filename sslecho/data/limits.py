@@ -47,14 +47,14 @@ class Limits:
     @property
     def too_slow(self) -> str:
         """The reason for a file that takes too long."""
-        return f"reading it took longer than {self.seconds:g} s; --max-seconds allows more"
+        return f"reading it took longer than {self.seconds:g} s; --max-seconds allows more, with --overwrite"
 
     @property
     def too_big(self) -> str:
         """The reason for a file that needs too much memory."""
         if self.memory_mb is None:
             return "reading it needs more memory than there is"
-        return f"reading it needs more than {self.memory_mb} MB of memory; --max-memory-mb allows more"
+        return f"reading it needs more than {self.memory_mb} MB of memory; --max-memory-mb allows more, with --overwrite"
 
 
 @dataclass(frozen=True)

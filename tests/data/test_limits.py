@@ -13,7 +13,7 @@ from sslecho.data.worker_process import Answer, isolated
 from sslecho.data.workers import Pool
 
 QUICK = Limits(seconds=0.5, grace_s=1.0)
-TOO_SLOW = "reading it took longer than 0.5 s; --max-seconds allows more"
+TOO_SLOW = "reading it took longer than 0.5 s; --max-seconds allows more, with --overwrite"
 
 
 def reasons(task, reason: str) -> str:
@@ -56,7 +56,7 @@ def test_the_clock_is_that_of_one_task():
 def test_memory_is_bounded_for_each_task():
     with Pool(1, limits=Limits(memory_mb=200)) as pool:
         found = list(pool.in_order(fill, [150, 400, 150, 10**6, 150], on_death=reasons))
-    too_big = "reading it needs more than 200 MB of memory; --max-memory-mb allows more"
+    too_big = "reading it needs more than 200 MB of memory; --max-memory-mb allows more, with --overwrite"
     assert [result for _, result in found] == [150, too_big, 150, too_big, 150]
 
 

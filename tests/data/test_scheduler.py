@@ -138,7 +138,7 @@ def test_what_kills_or_hangs_is_left_out_and_the_workers_live(machine: DaskMachi
     assert [task for task, _ in found] == ways
     assert [result for _, result in found if len(result) == 1] == list("abcdefghi")
     assert dict(found)["SIGSEGV"] == "the decoder crashed on it (segmentation fault)"
-    too_slow = "reading it took longer than 0.5 s; --max-seconds allows more"
+    too_slow = "reading it took longer than 0.5 s; --max-seconds allows more, with --overwrite"
     assert slow == [("sleep", too_slow), ("fine", "fine"), ("c", too_slow)]
     assert [worker.poll() for worker in machine.workers] == [None, None]
 
