@@ -50,10 +50,11 @@ def add_to(app: typer.Typer) -> None:
         _, result = ingest_with_summary(sources, out, overwrite=call.overwrite, **call.options)
         lines = _ingested(result)
         if call.options["dry_run"]:
-            if result["doubtful"] and call.options["doubtful"] == "quarantine":
+            n = result["doubtful"]
+            if n and call.options["doubtful"] == "quarantine":
                 lines.append(
-                    f"{result['doubtful']} of the clips have an uncertain sector by their first frames; those that "
-                    "other clips of their device can't settle will be left out"
+                    f"{n} of the clips {'has' if n == 1 else 'have'} an uncertain sector by the first frames; what other "
+                    "clips of the device can't settle will be left out"
                 )
             return Said(result, lines, "nothing was written (--dry-run); the same command without it does the work")
         did = f"{out} was written before, nothing was done" if result["already"] else f"wrote {out}"

@@ -46,9 +46,12 @@ def test_what_was_done_before_is_said_to_be(archive):
     assert again.startswith(f"{archive.parent / 'store'} was written before, nothing was done; next: sslecho check")
 
 
-def test_a_dry_run_says_what_it_does_not_look_for(archive):
-    remark = "a dry run looks for no sectors: clips whose sector is uncertain will be left out too"
-    assert remark in said(archive, "--dry-run", "--sector", "mask").stdout.splitlines()
+def test_a_dry_run_counts_clips_whose_sector_is_uncertain(archive):
+    dots = (np.random.default_rng(0).random((120, 160)) > 0.995) * np.uint8(200)  # no sector is in it
+    Image.fromarray(dots.astype(np.uint8)).save(archive / "dots.png")
+    remark = "1 of the clips has an uncertain sector by the first frames"
+    assert remark in said(archive, "--dry-run", "--sector", "mask").stdout
+    assert remark not in said(archive, "--dry-run", "--sector", "mask", "--doubtful", "keep").stdout
     done = said(archive, "--dry-run")
     assert remark not in done.stdout  # without sectors there is no doubt
     assert "less than 0.01 GB, about a minute on this machine" in done.stdout
