@@ -53,8 +53,8 @@ def add_to(app: typer.Typer) -> None:
             n = result["doubtful"]
             if n and call.options["doubtful"] == "quarantine":
                 lines.append(
-                    f"{n} of the clips {'has' if n == 1 else 'have'} an uncertain sector by the first frames; what other "
-                    "clips of the device can't settle will be left out"
+                    f"{n} of the clips {'has' if n == 1 else 'have'} an uncertain sector by the first frames; what "
+                    "other clips of the device can't settle will be left out"
                 )
             return Said(result, lines, "nothing was written (--dry-run); the same command without it does the work")
         did = f"{out} was written before, nothing was done" if result["already"] else f"wrote {out}"

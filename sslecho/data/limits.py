@@ -54,7 +54,8 @@ class Limits:
         """The reason for a file that needs too much memory."""
         if self.memory_mb is None:
             return "reading it needs more memory than there is"
-        return f"reading it needs more than {self.memory_mb} MB of memory; --max-memory-mb allows more, with --overwrite"
+        said = f"reading it needs more than {self.memory_mb} MB of memory"
+        return f"{said}; --max-memory-mb allows more, with --overwrite"
 
 
 @dataclass(frozen=True)
