@@ -201,6 +201,9 @@ def _accept(task: ClipTask, recording: Recording, clip: dict[str, Any], indices:
             return {"doubtful": {"group": group}}
         draw_doubt(Path(task.options.doubts), task.clip["source_id"], doubt.picture, doubt.sector)
         raise
+    if task.outlines is None and look.sector is not None and look.sector.how == "bare":
+        # Nothing is written in it, but a dark side may be missing: what other clips of its device show comes first.
+        return {"doubtful": {"group": group}}
     stored = StoredFrames(look, rest, size=task.options.size, kinds=task.rules.kinds)
     kept, crc = write_part(Path(task.part), stored)
     result = {

@@ -21,8 +21,15 @@ def tagged_clip(n_frames: int, height: int = 120, width: int = 160, *, seed: int
     return np.maximum(np.stack(moving_fan(n_frames, height, width, seed=seed)), name_tag(height, width))
 
 
-def dim_clip(n_frames: int, height: int = 120, width: int = 160, *, dark: int = DARK_FROM, seed: int = 0) -> np.ndarray:
-    """The same where nothing echoes from the column `dark` on."""
+def bare_dim_clip(
+    n_frames: int, height: int = 120, width: int = 160, *, dark: int = DARK_FROM, seed: int = 0
+) -> np.ndarray:
+    """A clip with no name beside it, in which nothing echoes from the column `dark` on."""
     frames = np.stack(moving_fan(n_frames, height, width, seed=seed))
     frames[:, :, dark * width // 160 :] = 0
-    return np.maximum(frames, name_tag(height, width))
+    return frames
+
+
+def dim_clip(n_frames: int, height: int = 120, width: int = 160, *, dark: int = DARK_FROM, seed: int = 0) -> np.ndarray:
+    """The same with a name beside it."""
+    return np.maximum(bare_dim_clip(n_frames, height, width, dark=dark, seed=seed), name_tag(height, width))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from data.archives import contents, dicom, save_dicom
-from data.dim_clips import dim_clip, name_tag, tagged_clip
+from data.dim_clips import bare_dim_clip, dim_clip, name_tag, tagged_clip
 from moving_fan import fan_mask
 
 from sslecho.data import ingest as ingest_module
@@ -192,3 +192,16 @@ def test_a_second_turn_that_was_done_but_not_appended_is_taken_over(source: Path
     store, _ = run(source)
     assert contents(store.path) == contents(whole.path)
     assert not part.exists()
+
+
+def test_a_dark_side_beside_which_nothing_is_written_is_not_lost(tmp_path: Path):
+    """Alone such a clip is taken as it is; where its device shows more, that comes first."""
+    folder = tmp_path / "archive"
+    write(folder, "a-bare", bare_dim_clip(4, seed=1), device="ONE")
+    alone, _ = run(folder, "alone")
+    assert likeness(sector_of(alone, 0), fan_mask(HEIGHT, WIDTH)) < 0.7
+    for name, seed in (("b-clear", 2), ("c-clear", 3)):
+        write(folder, name, tagged_clip(4, seed=seed), device="ONE")
+    store, _ = run(folder)
+    assert paths(store) == ["b-clear", "c-clear", "a-bare"]
+    assert likeness(sector_of(store, 2), fan_mask(HEIGHT, WIDTH)) > 0.93

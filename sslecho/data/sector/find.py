@@ -86,7 +86,7 @@ def find_sector(
         if lent is not None and lent.score > fit.score - LENT_LOSS * abs(fit.score):
             found = _sector(seen, lent.outline, "outline", region) or found
     if found is not None and rim.BARE_FROM < found.confidence < CONFIDENT and rim.is_bare(seen, fit.outline, hull):
-        found = replace(found, confidence=rim.BARE)
+        found = replace(found, confidence=rim.BARE, how=found.how if found.how == "outline" else "bare")
     if rim.left_out(seen, fit.outline) > HULL_ABOVE:
         found = _from_hull(seen, hull, how) or found
     return found

@@ -24,7 +24,8 @@ class Sector:
         polygon: at most 64 corners (x, y), whole numbers being pixel centers; `fill_polygon` makes the mask of it,
             but for strokes of letters that reach over its rim, which the mask leaves out.
         confidence: from 0 to 1, how likely it is right; below `CONFIDENT` somebody should look at it.
-        how: what found it: "regions", "motion", "intensity", "outline" (taken over from other clips), "whole".
+        how: what found it: "regions", "motion", "intensity", "outline" (taken over from other clips), "bare"
+            (little speaks for it, but nothing is written around it), "whole".
         outline: its geometry, where it is one that other clips may share; None for a hull.
     """
 
