@@ -22,7 +22,7 @@ from sslecho.errors import InputError
 from sslecho.registry import did_you_mean
 from sslecho.rundir import sha256_of
 
-GIVEN = ("site", "device", "kind")  # columns that every store has and that labels may fill
+GIVEN = ("site", "device")  # columns that every store has and that labels may fill
 
 
 @dataclass(frozen=True)

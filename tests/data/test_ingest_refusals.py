@@ -126,3 +126,10 @@ def test_a_patient_in_two_splits_is_refused(archive, tmp_path: Path):
     with pytest.raises(InputError, match="puts 1 of 2 patients in more than one split .*test and train"):
         ingest([source], tmp_path / "store", labels=labels, size=16)
     assert not (tmp_path / "store" / "manifest.json").exists()
+
+
+def test_the_kind_is_seen_not_told(archive, tmp_path: Path):
+    source = archive({"1.png": 1})
+    (tmp_path / "labels.csv").write_text("path,kind\n1.png,spectral\n")
+    with pytest.raises(InputError, match="--keep kind: that column has a meaning of its own"):
+        ingest([source], tmp_path / "store", labels=tmp_path / "labels.csv", keep=["kind"], patient_from="unknown")
