@@ -144,10 +144,11 @@ def prepare(
         files=[file.path for file in files if file.member is None and file.problem is None],
         members=[file.member for file in files if file.member is not None],
     )
-    identity = Identity.of_store(out) if key_folder(out).exists() or not dry_run else None
-    plan = plan_clips(files, labels=table, labels_from=labels_from, patient_from=chosen, unit=unit, identity=identity)
-    identity = identity or Identity.passing()
     signed = read_signed_off(sign_off) if sign_off else {}
+    earlier = Identity.of_store(out) if key_folder(out).exists() else None
+    plan = plan_clips(files, labels=table, labels_from=labels_from, patient_from=chosen, unit=unit, identity=earlier)
+    # A key is made only now: input that is refused leaves nothing behind.
+    identity = earlier or (Identity.passing() if dry_run else Identity.of_store(out))
     store_unit = chosen.kind if unit == "patient" and chosen.kind in ("clip", "unknown") else unit
     settings = {
         "files": len(files),

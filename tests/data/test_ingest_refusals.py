@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sslecho.data.identity import key_folder
 from sslecho.data.ingest import ingest
 from sslecho.data.store import Store
 from sslecho.errors import InputError, MissingExtraError, SslechoError
@@ -133,3 +134,12 @@ def test_the_kind_is_seen_not_told(archive, tmp_path: Path):
     (tmp_path / "labels.csv").write_text("path,kind\n1.png,spectral\n")
     with pytest.raises(InputError, match="--keep kind: that column has a meaning of its own"):
         ingest([source], tmp_path / "store", labels=tmp_path / "labels.csv", keep=["kind"], patient_from="unknown")
+
+
+def test_refused_input_leaves_no_key(archive, tmp_path: Path):
+    source = archive({"1.png": 1})
+    (tmp_path / "labels.csv").write_text("path,label\nother.png,A4C\n")
+    for wrong in ({"labels": tmp_path / "labels.csv"}, {"sign_off": tmp_path / "missing.csv"}):
+        with pytest.raises(InputError):
+            ingest([source], tmp_path / "store", patient_from="unknown", **wrong)
+        assert not key_folder(tmp_path / "store").exists()

@@ -14,7 +14,6 @@ import numpy as np
 from jaxtyping import Int64
 
 ITEM = b"\xfe\xff\x00\xe0"
-END = b"\xfe\xff\xdd\xe0"
 UNDEFINED = 0xFFFFFFFF
 # A file of nothing but empty fragments must not fill the memory.
 MAX_FRAGMENTS = 2_000_000
