@@ -6,6 +6,7 @@ axial and lateral point spread, constant in angle (Gao et al. 2009, COLE) -> haz
 gray curve -> scan conversion. All random fields and tables are made once per clip.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from jaxtyping import Float, Float32, UInt8
 from sslecho.phantom import speckle
 from sslecho.phantom.geometry import BeamGrid, scan_converter
 from sslecho.phantom.scene import Stage
-from sslecho.phantom.tissues import structure_table
+from sslecho.phantom.tissues import Tissue, structure_table
 
 TGC_DB_PER_CM_MHZ = 0.5  # what the scanner assumes of all tissue
 MOST_ENHANCEMENT_DB = 5.0
@@ -75,6 +76,12 @@ class Renderer:
         frame_rng: the frames' generator: receiver noise.
         size: the picture's side in pixels.
         window_db: transmission of the acoustic window per beam and sample (lung, ribs, edges), or None for 0.
+        losses: (column of the coefficients, dB lost along the beams where that time course is 1), each: contact lost
+            and found again within a clip.
+        tissues: structure -> the tissue it is made of in this clip, where that is not the table's (contrast agents).
+
+    Raises:
+        ValueError: `tissues` names a structure that is not in the table.
     """
 
     def __init__(
@@ -87,17 +94,20 @@ class Renderer:
         frame_rng: np.random.Generator,
         size: int = 256,
         window_db: Float32[np.ndarray, "lines samples"] | None = None,
+        losses: Sequence[tuple[int, Float32[np.ndarray, "lines samples"]]] = (),
+        tissues: Mapping[str, Tissue] | None = None,
     ):
         self.stage, self.look, self.size = stage, look, size
         self.grid: BeamGrid = stage.grid
         self.converter = scan_converter(self.grid, size)
         self._axial = speckle.gaussian_taps(look.axial_fwhm_mm / self.grid.axial_step_mm)
         self._lateral = speckle.gaussian_taps(look.lateral_fwhm_deg / self.grid.line_step_deg)
-        self._echo = structure_table("echo_db")
-        self._attenuation = structure_table("attenuation") - np.float32(TGC_DB_PER_CM_MHZ)
+        self._losses = tuple(losses)
+        self._echo = structure_table("echo_db", tissues)
+        self._attenuation = structure_table("attenuation", tissues) - np.float32(TGC_DB_PER_CM_MHZ)
         self._attenuation *= np.float32(2 * look.frequency_mhz * self.grid.axial_step_mm / 10)
-        self._reflectance = structure_table("reflectance")
-        self._persistence = structure_table("persistence")
+        self._reflectance = structure_table("reflectance", tissues)
+        self._persistence = structure_table("persistence", tissues)
         self._returning = np.where(self._persistence > 0.9, SAME_TISSUE, np.float32(0))
         self._crowding_db = self._crowding()
         self._draw_fields(view_rng, rng, frame_rng, window_db)
@@ -228,6 +238,9 @@ class Renderer:
         loss_db = np.cumsum(self._attenuation[labels], axis=1)
         np.maximum(loss_db, np.float32(-MOST_ENHANCEMENT_DB), out=loss_db)
         level_db = self._gain_db - loss_db
+        for column, lost_db in self._losses:
+            if coefficients[column]:
+                level_db -= np.float32(coefficients[column]) * lost_db
         transmission = np.exp(DB * level_db)
         texture += self._echo[labels]
         texture -= self._crowding_db

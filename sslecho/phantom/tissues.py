@@ -7,9 +7,11 @@ at a right angle, in multiples of the myocardium's mean speckle amplitude. `pers
 of the scatterers from frame to frame, as chosen values: tissue slides through the plane slowly, blood fast.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32
 
 
 @dataclass(frozen=True)
@@ -134,13 +136,21 @@ STRUCTURES: dict[str, str] = {
 STRUCTURE_NUMBER: dict[str, int] = {name: number for number, name in enumerate(STRUCTURES, start=1)}
 
 
-def structure_table(quantity: str) -> np.ndarray:
-    """A property of every structure, float32 [256], indexed by the number in a label map.
+def structure_table(quantity: str, instead: Mapping[str, Tissue] | None = None) -> Float32[np.ndarray, "256"]:
+    """A property of every structure, indexed by the number in a label map; 0 where there is no structure.
 
     Args:
         quantity: a field of `Tissue`.
+        instead: structure -> tissue, where it is not the one in STRUCTURES.
+
+    Raises:
+        ValueError: `instead` names a structure that STRUCTURES doesn't.
     """
+    instead = instead or {}
+    unknown = sorted(set(instead) - set(STRUCTURES))
+    if unknown:
+        raise ValueError(f"tissues: unknown structures {', '.join(unknown)}; known are {', '.join(STRUCTURES)}")
     table = np.zeros(256, np.float32)
     for name, tissue in STRUCTURES.items():
-        table[STRUCTURE_NUMBER[name]] = getattr(TISSUES[tissue], quantity)
+        table[STRUCTURE_NUMBER[name]] = getattr(instead.get(name, TISSUES[tissue]), quantity)
     return table

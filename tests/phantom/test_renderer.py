@@ -11,6 +11,7 @@ from sslecho.phantom.heart.motion import drift
 from sslecho.phantom.outline import Pen
 from sslecho.phantom.renderer import Look, Renderer
 from sslecho.phantom.scene import Placement, Scene, Stage
+from sslecho.phantom.tissues import TISSUES
 
 COURSES = ("contraction",)
 GRID = BeamGrid(9.0, 76.0, 120.0)
@@ -20,9 +21,9 @@ BARE = Look(
 )  # fmt: skip
 
 
-def renderer_of(scene: Scene, look: Look = BARE, size: int = 64) -> Renderer:
+def renderer_of(scene: Scene, look: Look = BARE, size: int = 64, **more) -> Renderer:
     rngs = {name: np.random.default_rng(k) for k, name in enumerate(("view_rng", "rng", "frame_rng"))}
-    return Renderer(Stage(scene, Placement(), GRID, COURSES), look, **rngs, size=size)
+    return Renderer(Stage(scene, Placement(), GRID, COURSES), look, **rngs, size=size, **more)
 
 
 def uniform(structure: str, **kwargs) -> Scene:
@@ -41,6 +42,34 @@ def test_uniform_tissue_is_rayleigh():
     assert np.std(10 * np.log10(power)) == pytest.approx(5.57, abs=0.15)
     # 0 dB is the myocardium's scatterers; this tissue lies 4 dB below.
     assert 10 * np.log10(power.mean()) == pytest.approx(-4.0, abs=0.6)
+
+
+def test_a_loss_follows_its_time_course():
+    lost = np.zeros((GRID.lines, GRID.samples), np.float32)
+    lost[:64] = 20.0
+    renderer = renderer_of(uniform("fetal_liver"), losses=[(0, lost)])
+
+    def level_db(part: slice, course: float) -> float:
+        power, _ = renderer.envelope(np.array([course]), 0)
+        return float(10 * np.log10(power[part, 24:-8].mean()))
+
+    assert level_db(slice(8, 56), 0.0) - level_db(slice(8, 56), 0.5) == pytest.approx(10.0, abs=0.1)
+    assert level_db(slice(8, 56), 0.0) - level_db(slice(8, 56), 1.0) == pytest.approx(20.0, abs=0.1)
+    assert level_db(slice(72, 120), 0.0) == level_db(slice(72, 120), 1.0)
+
+
+def test_a_clip_may_have_other_tissues():
+    """An opacified ventricle is 10 dB above the myocardium, and only where it is asked for."""
+
+    def mean_db(**more) -> float:
+        power, _ = renderer_of(uniform("lv"), **more).envelope(np.zeros(1), 0)
+        return float(10 * np.log10(power[8:-8, 24:-8].mean()))
+
+    opacified = replace(TISSUES["blood"], echo_db=10.0, attenuation=0.5)
+    assert mean_db(tissues={"lv": opacified}) == pytest.approx(10.0, abs=0.6)
+    assert mean_db(tissues={"rv": opacified}) == mean_db() < -35
+    with pytest.raises(ValueError, match="unknown structures left_ventricle; known are surroundings"):
+        mean_db(tissues={"left_ventricle": opacified})
 
 
 def test_bone_shadows_and_fluid_enhances():
