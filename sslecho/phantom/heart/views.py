@@ -7,7 +7,7 @@ import numpy as np
 
 from sslecho.phantom.heart.apical import a2c, a3c, a4c, a5c
 from sslecho.phantom.heart.parasternal import plax, rv_inflow
-from sslecho.phantom.heart.short_axis import psax_av, psax_mid
+from sslecho.phantom.heart.short_axis import pa_long, psax_apex, psax_av, psax_mid, psax_mv, psax_pap
 from sslecho.phantom.heart.subcostal import sc4c, sc_aorta, sc_ivc
 from sslecho.phantom.heart.suprasternal import suprasternal
 from sslecho.phantom.outline import Pen
@@ -24,7 +24,7 @@ class View:
         depth_mm, angle_deg: usual display.
         center_mm: what the probe's rotation turns about.
         window: "parasternal", "apical", "subcostal" or "suprasternal".
-        share: of the B-mode clips of an archive.
+        share: of the B-mode clips of an archive; 0 for planes that only other kinds have as classes.
     """
 
     draw: Callable[[Pen, Patient, np.random.Generator], Scene]
@@ -48,4 +48,13 @@ VIEWS: dict[str, View] = {
     "sc_ivc": View(sc_ivc, 170.0, 72.0, (20.0, 80.0), "subcostal", 0.05),
     "sc_aorta": View(sc_aorta, 170.0, 72.0, (0.0, 90.0), "subcostal", 0.03),
     "suprasternal": View(suprasternal, 140.0, 80.0, (0.0, 80.0), "suprasternal", 0.03),
+}
+
+# Further planes, which EV9V and CACTUS know: each is drawn alone, where psax_mid's level is left to chance.
+PLANES: dict[str, View] = {
+    **VIEWS,
+    "psax_mv": View(psax_mv, 140.0, 76.0, (10.0, 80.0), "parasternal", 0.0),
+    "psax_pap": View(psax_pap, 140.0, 76.0, (10.0, 80.0), "parasternal", 0.0),
+    "psax_apex": View(psax_apex, 130.0, 76.0, (10.0, 80.0), "parasternal", 0.0),
+    "pa_long": View(pa_long, 150.0, 78.0, (5.0, 80.0), "parasternal", 0.0),
 }
