@@ -28,7 +28,8 @@ from sslecho.data.triage import KINDS, triage
 from sslecho.phantom.archive_files import write_clip
 from sslecho.phantom.archive_settings import ArchiveSettings
 from sslecho.phantom.factors import Factors
-from sslecho.phantom.plan import Plan, draw_plans
+from sslecho.phantom.kinds import plans_of
+from sslecho.phantom.plan import Plan
 
 FRAMES = 8
 SIZES = (240, 360, 480)  # one archive each
@@ -36,13 +37,16 @@ OF_VIDEO = 100  # what is added to the seeds of the videos
 RARE = ("m-mode", "contrast", "dual", "quad", "other")
 
 
-def plans_of(seed: int, patients: int, rare: int) -> list[Plan]:
+def mixed_plans(seed: int, patients: int, rare: int) -> list[Plan]:
     """An archive's own mix, then `rare` clips of every rare mode."""
     factors = Factors.from_seed(seed)
-    some = {"kind": "archive", "views_per_patient": 4, "clips_per_view": 1}
-    plans = draw_plans(factors, patients=patients, **some)
+
+    def drawn(patients: int) -> list[Plan]:
+        return plans_of("archive", factors, patients=patients, views_per_patient=4, clips_per_view=1)
+
+    plans = drawn(patients)
     for k, mode in enumerate(RARE):
-        more = draw_plans(factors, patients=patients + rare * (k + 1), **some)[patients * 4 :][::4][:rare]
+        more = drawn(patients + rare * (k + 1))[patients * 4 :][::4][:rare]
         plans += [replace(plan, mode=mode, clip=f"p{plan.patient:04d}-9{k}{i:02d}") for i, plan in enumerate(more)]
     return plans
 
@@ -57,7 +61,7 @@ def verdicts(seed: int, size: int, patients: int, rare: int, format: str) -> Ite
         out, truth = Path(folder) / "archive", Path(folder) / "truth"
         for name in ("clips", "sectors", "glyphs"):
             (truth / name).mkdir(parents=True)
-        plans = plans_of(seed, patients, rare)
+        plans = mixed_plans(seed, patients, rare)
         n_own = len(plans) - rare * len(RARE)
         for k, plan in enumerate(plans):
             write_clip(plan, out, truth, settings)

@@ -42,6 +42,8 @@ def phantom(out: Path | str, *, overwrite: bool = False, **options: Any) -> dict
         workers=workers_of(settings.workers),
         overlays=settings.overlays,
         masks=settings.masks,
+        classes=settings.classes,
+        fan=settings.fan,
     )
     return {
         "out": str(out),

@@ -17,11 +17,15 @@ class Machine:
     workers: int = option(0, "Processes or threads to work with; 0 takes one a core.", minimum=0, decides=False)
 
 
+PHANTOM_KINDS = ("echo", "fetal", "archive")
+
+
 @dataclass(frozen=True)
 class PhantomSettings(Machine):
     """Simulated ultrasound."""
 
-    kind: str = option("echo", "What is simulated.", choices=("echo", "fetal", "archive"))
+    kind: str = option("echo", "What is simulated.", choices=PHANTOM_KINDS)
+    classes: tuple[str, ...] = option((), "Which of the kind's classes; all of them if none is named.")
     patients: int = option(24, "How many patients.", minimum=1)
     views_per_patient: int = option(
         4, "How many of the echo views, or objects of an archive, a patient has.", minimum=1, maximum=12
@@ -33,6 +37,9 @@ class PhantomSettings(Machine):
         256, "Side of the pictures, in pixels; the height of an archive's screens.", minimum=64, maximum=1024
     )
     masks: str = option("sector", "Truth to write: sectors, or a map of structures too.", choices=("sector", "labels"))
+    fan: str = option(
+        "device", "The sector's outline: each device's own, or the same for all.", choices=("device", "same")
+    )
     overlays: bool = option(True, "Burn fake names and dates in, outside the sector.")
     seed: int = option(0, "Decides every random number.", minimum=0)
 

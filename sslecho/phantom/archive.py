@@ -11,19 +11,22 @@ out.truth/glyphs/*.png    of "archive": <clip>-outside and <clip>-inside the sec
 import csv
 import io
 import signal
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from sslecho.errors import InputError, SslechoError
+from sslecho.phantom import PHANTOM_VERSION
 from sslecho.phantom.acquisition import JITTER
 from sslecho.phantom.archive_files import write_clip
 from sslecho.phantom.archive_settings import ArchiveSettings
 from sslecho.phantom.factors import Factors
-from sslecho.phantom.plan import Plan, draw_plans
+from sslecho.phantom.kinds import KINDS, plans_of
+from sslecho.phantom.plan import Plan
 from sslecho.progress import track
 from sslecho.rundir import read_json, write_atomic, write_json
 
@@ -46,6 +49,8 @@ def write_archive(
     overlays: bool = True,
     jitter: float = JITTER,
     masks: str = "sector",
+    classes: Sequence[str] = (),
+    fan: str = "device",
 ) -> dict[str, Any]:
     """Simulate an archive; the bytes depend on the settings, not on the number of workers.
 
@@ -53,12 +58,13 @@ def write_archive(
 
     Args:
         out: folder of the archive; the truth goes to `<out>.truth`.
-        kind: "echo" (clips of twelve views), "fetal" (stills of six classes) or "archive" (all that a hospital's
-            echo archive holds: colour, traces, several panes, report pages …, in several layouts and sizes of text).
+        kind: a name of `kinds.KINDS`.
         clips_per_view: most repeats of a view in a study (1 .. this many are drawn).
         frames_per_clip: of clips; a still has one.
         format: "png" (a file per frame), "video" (mp4, H.264; stills are PNG) or "dicom".
         masks: "sector", or "labels" for a label map of every frame too.
+        classes: those of the kind that are drawn; all if empty.
+        fan: "device" for each device's own outline of the sector, "same" for one outline whatever the device.
 
     Returns:
         "files", "clips", "frames", "patients", "classes" (view, or else mode -> clips), "already" (nothing to do).
@@ -73,13 +79,15 @@ def write_archive(
         patients=patients,
         views_per_patient=views_per_patient,
         clips_per_view=clips_per_view,
-        frames_per_clip=1 if kind == "fetal" else frames_per_clip,
+        frames_per_clip=1 if kind in KINDS and KINDS[kind].still else frames_per_clip,
         format=format,
         seed=seed,
         size=size,
         overlays=overlays,
         jitter=jitter,
         masks=masks,
+        classes=tuple(classes),
+        fan=fan,
     )
     settings.check()
     truth = truth_folder(out)
@@ -94,14 +102,16 @@ def write_archive(
             or (folder, kind) == ("glyphs", "archive")
         ):
             (truth / folder).mkdir(parents=True, exist_ok=True)
-    write_json(truth / "archive.json", {"settings": asdict(settings), "complete": False})
+    record = {"version": PHANTOM_VERSION, "settings": settings.plain()}
+    write_json(truth / "archive.json", {**record, "complete": False})
 
-    plans = draw_plans(
+    plans = plans_of(
+        kind,
         Factors.from_seed(seed),
-        kind=kind,
         patients=patients,
         views_per_patient=views_per_patient,
         clips_per_view=clips_per_view,
+        classes=classes,
     )
     missing = [plan for plan in plans if not (truth / "clips" / f"{plan.clip}.json").is_file()]
     with track("phantom", total=len(plans), unit="clips", done=len(plans) - len(missing)) as progress:
@@ -109,19 +119,17 @@ def write_archive(
             progress.advance()
     records = [read_json(truth / "clips" / f"{plan.clip}.json") for plan in plans]
     rows = [row for record in records for row in record["rows"]]
-    _write_labels(out / "labels.csv", rows, [*COLUMNS, "kind"] if kind == "archive" else list(COLUMNS))
-    classes: dict[str, int] = {}
-    for plan in plans:
-        name = plan.view if plan.mode in ("", "b-mode") else plan.mode
-        classes[name] = classes.get(name, 0) + 1
+    further = [name for name in ("unit", "split") if name in rows[0]]
+    _write_labels(out / "labels.csv", rows, [*COLUMNS, *further, *KINDS[kind].columns])
+    counted = Counter(plan.view if plan.mode in ("", "b-mode") else plan.mode for plan in plans)
     counts = {
-        "files": len(rows),
+        "files": len({row["path"] for row in rows}),
         "clips": len(plans),
-        "frames": sum(record.get("frames", settings.frames_per_clip) for record in records),
+        "frames": sum(record["frames"] for record in records),
         "patients": patients,
-        "classes": dict(sorted(classes.items())),
+        "classes": dict(sorted(counted.items())),
     }
-    write_json(truth / "archive.json", {"settings": asdict(settings), "complete": True, "counts": counts})
+    write_json(truth / "archive.json", {**record, "complete": True, "counts": counts})
     return {**counts, "already": False}
 
 
@@ -134,11 +142,13 @@ def _earlier(out: Path, truth: Path, settings: ArchiveSettings) -> dict[str, Any
     record = truth / "archive.json"
     if record.is_file():
         found = read_json(record)
-        if found["settings"] != asdict(settings):
+        wanted = {"version": PHANTOM_VERSION, **settings.plain()}
+        there = {"version": found.get("version"), **found["settings"]}
+        if there != wanted:
             differing = ", ".join(
-                f"{name} {found['settings'].get(name)!r} instead of {value!r}"
-                for name, value in asdict(settings).items()
-                if found["settings"].get(name) != value
+                f"{name} {there.get(name)!r} instead of {value!r}"
+                for name, value in wanted.items()
+                if there.get(name) != value
             )
             raise InputError(f"{out} holds another phantom archive ({differing}); name a new folder")
         return found

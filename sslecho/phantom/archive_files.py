@@ -1,7 +1,7 @@
 """The files of one clip, and its truth."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from sslecho.phantom.archive_settings import ArchiveSettings
 from sslecho.phantom.devices import Settings
 from sslecho.phantom.dicom_file import clip_dicom, screen_dicom
 from sslecho.phantom.factors import Factors
+from sslecho.phantom.kinds import KINDS
 from sslecho.phantom.overlay import burn_in, draw_identity, overlay_picture
-from sslecho.phantom.plan import Plan, draw_clip
+from sslecho.phantom.plan import Plan, Rendering
 from sslecho.phantom.screens.draw import draw_screen
 from sslecho.phantom.video import video_bytes
 from sslecho.rundir import disk_error, write_atomic, write_json
@@ -22,23 +23,25 @@ from sslecho.rundir import disk_error, write_atomic, write_json
 
 def write_clip(plan: Plan, out: Path, truth: Path, settings: ArchiveSettings) -> None:
     """Render one clip, write its files and, last, its truth."""
-    if plan.kind == "archive":
+    if KINDS[plan.kind].draw is None:
         _write_screen(plan, out, truth, settings)
     else:
         _write_plain(plan, out, truth, settings)
 
 
 def _write_plain(plan: Plan, out: Path, truth: Path, settings: ArchiveSettings) -> None:
-    """Of "echo" and "fetal": one fan, gray."""
+    """Of all kinds but "archive": gray pictures of one fan or none."""
+    draw = KINDS[plan.kind].draw
+    assert draw is not None
     factors = Factors.from_seed(settings.seed)
-    clip = draw_clip(
-        plan,
-        factors,
-        frames=settings.frames_per_clip,
-        size=settings.size,
-        jitter=settings.jitter,
+    rendering = Rendering(
+        settings.frames_per_clip,
+        settings.size,
+        settings.jitter,
         with_labels=settings.masks == "labels",
+        same_fan=settings.fan == "same",
     )
+    clip = draw(plan, factors, rendering)
     identity = draw_identity(factors, plan.patient, plan.study, clip.settings.site)
     frames = clip.frames
     if settings.overlays:
@@ -58,9 +61,14 @@ def _write_plain(plan: Plan, out: Path, truth: Path, settings: ArchiveSettings) 
         content = io.BytesIO()
         np.savez_compressed(content, labels=clip.labels)
         write_atomic(truth / "labels" / f"{plan.clip}.npz", content.getvalue())
-    rows = _rows(plan, out, paths, clip.label, clip.settings, per_file=settings.format == "png")
-    described = {name: value for name, value in asdict(plan).items() if name != "mode"}
-    write_json(truth / "clips" / f"{plan.clip}.json", {"rows": rows, "plan": described, "latents": clip.latents})
+    record = {
+        "rows": _rows(plan, out, paths, clip.label, clip.settings, n_frames=len(frames), columns=clip.columns),
+        "plan": {name: value for name, value in asdict(plan).items() if name != "mode"},
+        "frames": len(frames),
+        "latents": clip.latents,
+        "courses": clip.courses,
+    }
+    write_json(truth / "clips" / f"{plan.clip}.json", record)
 
 
 def _write_screen(plan: Plan, out: Path, truth: Path, settings: ArchiveSettings) -> None:
@@ -83,8 +91,7 @@ def _write_screen(plan: Plan, out: Path, truth: Path, settings: ArchiveSettings)
     write_atomic(truth / "sectors" / f"{plan.clip}.png", _png(screen.sector.astype(np.uint8) * 255))
     for place, kinds in (("outside", burnt.outside), ("inside", burnt.inside)):
         write_atomic(truth / "glyphs" / f"{plan.clip}-{place}.png", _png(kinds * np.uint8(85)))
-    per_file = settings.format == "png" or (len(frames) == 1 and settings.format == "video")
-    rows = _rows(plan, out, paths, screen.label, screen.settings, per_file=per_file)
+    rows = _rows(plan, out, paths, screen.label, screen.settings, n_frames=len(frames), columns={})
     record = {
         "rows": [{**row, "kind": screen.kind} for row in rows],
         "plan": asdict(plan),
@@ -96,20 +103,41 @@ def _write_screen(plan: Plan, out: Path, truth: Path, settings: ArchiveSettings)
 
 
 def _rows(
-    plan: Plan, out: Path, paths: list[Path], label: str, scanner: Settings, *, per_file: bool
+    plan: Plan,
+    out: Path,
+    paths: list[Path],
+    label: str,
+    scanner: Settings,
+    *,
+    n_frames: int,
+    columns: Mapping[str, Sequence[float | int | str]],
 ) -> list[dict[str, Any]]:
+    """The clip's rows of labels.csv: one per picture; of a file with many frames one, or one per frame if they differ.
+
+    Args:
+        columns: a value per frame.
+    """
+    unit = KINDS[plan.kind].unit
     shared = {
         "label": label,
-        "patient": f"p{plan.patient:04d}",
+        # One body that was scanned again and again tells nothing about patients.
+        "patient": f"p{plan.patient:04d}" if unit == "patient" else "",
         "study": f"p{plan.patient:04d}-s{plan.study + 1}",
         "site": f"site{scanner.site}",
         "device": scanner.device.name,
         "clip": plan.clip,
         "acquisition": plan.acquisition,
     }
+    if unit != "patient":
+        shared["unit"] = f"{unit}{plan.patient:04d}"
+    if plan.split:
+        shared["split"] = plan.split
+    names = [path.relative_to(out).as_posix() for path in paths]
+    if len(paths) == 1 and n_frames > 1 and not columns:
+        return [{"path": names[0], **shared, "frame": ""}]
     return [
-        {"path": path.relative_to(out).as_posix(), **shared, "frame": frame if per_file else ""}
-        for frame, path in enumerate(paths)
+        {"path": names[min(k, len(names) - 1)], **shared, "frame": k} | {name: columns[name][k] for name in columns}
+        for k in range(n_frames)
     ]
 
 

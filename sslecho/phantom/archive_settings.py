@@ -1,13 +1,15 @@
 """What decides an archive's bytes, and its rules."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from sslecho.errors import SettingsError
 from sslecho.phantom.acquisition import JITTER
-from sslecho.phantom.plan import KINDS
+from sslecho.phantom.kinds import KINDS
 
 FORMATS = ("dicom", "video", "png")
 MASKS = ("sector", "labels")
+FANS = ("device", "same")
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,12 @@ class ArchiveSettings:
     overlays: bool
     jitter: float
     masks: str
+    classes: tuple[str, ...] = ()
+    fan: str = "device"
+
+    def plain(self) -> dict[str, Any]:
+        """As a JSON file gives it back."""
+        return {**asdict(self), "classes": list(self.classes)}
 
     def check(self) -> None:
         """Raise SettingsError with all problems at once."""
@@ -33,6 +41,7 @@ class ArchiveSettings:
             ("kind", self.kind, KINDS),
             ("format", self.format, FORMATS),
             ("masks", self.masks, MASKS),
+            ("fan", self.fan, FANS),
         ):
             if value not in known:
                 problems.append(f"{name} {value!r} is not known; take one of {', '.join(known)}")
@@ -40,6 +49,12 @@ class ArchiveSettings:
             problems.append(
                 "masks 'labels' is of the kinds echo and fetal; an archive's panes have none, take 'sector'"
             )
+        known = KINDS[self.kind].classes if self.kind in KINDS else {}
+        for name in self.classes if known else ():
+            if name not in known:
+                problems.append(f"class {name!r} is not of kind {self.kind}; take some of {', '.join(known)}")
+        if self.fan == "same" and self.kind in ("fetal", "archive"):
+            problems.append(f"fan 'same' is not of kind {self.kind}, whose fans are its devices'; take 'device'")
         for name in ("patients", "views_per_patient", "clips_per_view", "frames_per_clip"):
             if getattr(self, name) < 1:
                 problems.append(f"{name} {getattr(self, name)} must be at least 1")

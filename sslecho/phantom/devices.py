@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sslecho.phantom.sites import Site
+
 
 @dataclass(frozen=True)
 class Device:
@@ -58,10 +60,6 @@ DEVICES: dict[str, Device] = {
     )
 }  # fmt: skip
 
-ECHO_SITES = ("phased_adult", "phased_adult", "phased_old", "handheld")  # a device per site; two sites may share one
-ARCHIVE_SITES = ("phased_adult", "phased_premium", "phased_old", "phased_cart", "handheld", "phased_adult")
-FETAL_SITES = ("curved", "curved", "curved_old")
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -69,6 +67,7 @@ class Settings:
 
     device: Device
     site: int
+    display: Site
     frequency_mhz: float
     axial_fwhm_mm: float
     lateral_fwhm_deg: float
@@ -78,9 +77,10 @@ class Settings:
     angle_share: float  # 0..1 within the device's range of sector angles
 
 
-def draw_settings(rng: np.random.Generator, sites: tuple[str, ...], site: int) -> Settings:
+def draw_settings(rng: np.random.Generator, sites: tuple[Site, ...], site: int) -> Settings:
     """Settings of one study at one site."""
-    device = DEVICES[sites[site % len(sites)]]
+    display = sites[site % len(sites)]
+    device = DEVICES[display.device]
 
     def within(bounds: tuple[float, float]) -> float:
         return float(rng.uniform(*bounds))
@@ -88,6 +88,7 @@ def draw_settings(rng: np.random.Generator, sites: tuple[str, ...], site: int) -
     return Settings(
         device=device,
         site=site,
+        display=display,
         frequency_mhz=within(device.frequency_mhz),
         axial_fwhm_mm=within(device.axial_fwhm_mm),
         lateral_fwhm_deg=within(device.lateral_fwhm_deg),

@@ -259,12 +259,19 @@ class Renderer:
         power += np.float32(10 ** (self.look.haze_db / 10)) * speckle.box_blur(power, 7, 9)
         return power, labels
 
+    def beams(
+        self, coefficients: Float[np.ndarray, " courses"], frame: int
+    ) -> tuple[Float32[np.ndarray, "lines samples"], UInt8[np.ndarray, "lines samples"]]:
+        """Gray values 0..255 and structure numbers on the beam grid; frames are asked in their order."""
+        power, labels = self.envelope(coefficients, frame)
+        return self._persist(self.compress(power), frame), labels
+
     def frame(
         self, coefficients: Float[np.ndarray, " courses"], frame: int
     ) -> tuple[UInt8[np.ndarray, "size size"], UInt8[np.ndarray, "lines samples"]]:
         """The picture, and the label map on the beam grid (see `labels_picture`); frames are asked in their order."""
-        power, labels = self.envelope(coefficients, frame)
-        return self.converter.picture(self._persist(self.compress(power), frame)), labels
+        gray, labels = self.beams(coefficients, frame)
+        return self.converter.picture(gray), labels
 
     def _bright_db(self) -> float:
         """The 96th percentile of the plane at rest."""

@@ -11,10 +11,11 @@ from PIL import Image
 
 from sslecho.errors import InputError, SettingsError
 from sslecho.phantom.archive import COLUMNS, truth_folder, write_archive
-from sslecho.phantom.devices import DEVICES, ECHO_SITES, FETAL_SITES, draw_settings
+from sslecho.phantom.devices import DEVICES, draw_settings
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.geometry import BeamGrid, ScanConverter
 from sslecho.phantom.overlay import burn_in, draw_identity, overlay_picture
+from sslecho.phantom.sites import ARCHIVE_SITES, ECHO_SITES, FETAL_SITES, Site
 
 SMALL = {"patients": 2, "views_per_patient": 2, "clips_per_view": 2, "frames_per_clip": 3, "size": 64, "seed": 5}
 
@@ -159,7 +160,7 @@ def test_video(tmp_path):
 @pytest.mark.parametrize("size", [96, 256])
 def test_overlays_lie_outside_the_sector(name, size):
     device = DEVICES[name]
-    settings = draw_settings(np.random.default_rng(0), (name,), 0)
+    settings = draw_settings(np.random.default_rng(0), (Site(name),), 0)
     sector = ScanConverter(BeamGrid(device.radius_mm, device.angle_deg[1], device.depth_mm[1]), size).mask
     identity = draw_identity(Factors.from_seed(0), 3, 0, 1)
     overlay = overlay_picture(sector, identity, settings, depth_mm=device.depth_mm[1], mm_per_pixel=0.8)
@@ -172,5 +173,5 @@ def test_overlays_lie_outside_the_sector(name, size):
 
 
 def test_sites_name_known_devices():
-    assert set(ECHO_SITES) | set(FETAL_SITES) <= set(DEVICES)
-    assert len(set(ECHO_SITES)) >= 2
+    assert {site.device for site in ECHO_SITES + FETAL_SITES + ARCHIVE_SITES} <= set(DEVICES)
+    assert len({site.device for site in ECHO_SITES}) >= 2

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from sslecho.phantom.devices import ARCHIVE_SITES, DEVICES
+from sslecho.phantom.devices import DEVICES
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.geometry import BeamGrid, ScanConverter
 from sslecho.phantom.layouts import DEVICE_LAYOUTS, GRAPHICS, IDENTITY, LAYOUTS, TEXT, Facts, draw_layout
 from sslecho.phantom.overlay import draw_identity
 from sslecho.phantom.screens.screen import place, screen_shape
+from sslecho.phantom.sites import ARCHIVE_SITES
 
 FACTS = Facts("Sonara S5", 3.4, 160.0, 71.0, "a4c", (0.2, 0.4, 0.6, 0.3, 0.7, 0.1, 0.9, 0.5))
 
@@ -77,6 +78,6 @@ def test_another_patient_has_other_letters_at_the_same_place():
 
 def test_twelve_layouts_over_at_least_four_devices():
     assert len(LAYOUTS) == 12
-    assert set(DEVICE_LAYOUTS) == set(ARCHIVE_SITES) <= set(DEVICES)
+    assert set(DEVICE_LAYOUTS) == {site.device for site in ARCHIVE_SITES} <= set(DEVICES)
     assert len(DEVICE_LAYOUTS) >= 4
     assert sorted(name for names in DEVICE_LAYOUTS.values() for name in names) == sorted(LAYOUTS)

@@ -13,7 +13,8 @@ from sslecho.errors import SettingsError
 from sslecho.phantom.archive import COLUMNS, truth_folder, write_archive
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.heart.views import VIEWS
-from sslecho.phantom.plan import MODE_SHARES, Plan, draw_plans
+from sslecho.phantom.kinds import plans_of
+from sslecho.phantom.plan import MODE_SHARES, Plan
 from sslecho.phantom.screens.contrast import TINTS, tint
 from sslecho.phantom.screens.draw import draw_screen
 
@@ -83,7 +84,7 @@ def test_a_tint_keeps_black_and_white_and_the_order_of_grays():
 
 
 def test_modes_have_their_shares():
-    plans = draw_plans(Factors.from_seed(0), kind="archive", patients=400, views_per_patient=4, clips_per_view=1)
+    plans = plans_of("archive", Factors.from_seed(0), patients=400, views_per_patient=4, clips_per_view=1)
     found = Counter(plan.mode for plan in plans)
     for mode, share in MODE_SHARES.items():
         spread = (share * (1 - share) / len(plans)) ** 0.5

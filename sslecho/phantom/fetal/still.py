@@ -6,7 +6,7 @@ import numpy as np
 
 from sslecho.phantom import clock
 from sslecho.phantom.acquisition import JITTER, draw_look, draw_position, window_db
-from sslecho.phantom.devices import DEVICES, FETAL_SITES, Settings, draw_settings
+from sslecho.phantom.devices import Settings, draw_settings
 from sslecho.phantom.echo import Clip, study_settings
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.fetal import planes, uterus
@@ -15,8 +15,10 @@ from sslecho.phantom.fetal.fetus import Fetus, draw_fetus
 from sslecho.phantom.fetal.other import LOOKS
 from sslecho.phantom.geometry import BeamGrid
 from sslecho.phantom.outline import Pen
+from sslecho.phantom.plan import Plan, Rendering
 from sslecho.phantom.renderer import Renderer
 from sslecho.phantom.scene import Placement, Scene, Stage
+from sslecho.phantom.sites import FETAL_SITES, Site
 
 # Roughly the unequal classes of a screening archive (Burgos-Artizzu et al. 2020, FETAL_PLANES_DB).
 PLANE_SHARES = {"abdomen": 0.08, "brain": 0.24, "femur": 0.10, "thorax": 0.14, "cervix": 0.13, "other": 0.31}
@@ -106,10 +108,25 @@ def draw_still(
     )
 
 
+def draw(plan: Plan, factors: Factors, rendering: Rendering) -> Clip:
+    """The still that a plan says."""
+    return draw_still(
+        factors,
+        patient=plan.patient,
+        plane=plan.view,
+        study=plan.study,
+        occasion=plan.occasion,
+        acquisition=plan.acquisition,
+        size=rendering.size,
+        jitter=rendering.jitter,
+        with_labels=rendering.with_labels,
+    )
+
+
 def _endocavity(settings: Settings, factors: Factors, patient: int, study: int) -> Settings:
     """The same site's transvaginal probe."""
-    own = draw_settings(factors.stream("device", patient, study, "endocavity"), ("endocavity",), 0)
-    return replace(own, site=settings.site, device=DEVICES["endocavity"])
+    own = draw_settings(factors.stream("device", patient, study, "endocavity"), (Site("endocavity"),), 0)
+    return replace(own, site=settings.site)
 
 
 def _in_uterus(

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from sslecho.phantom.devices import ARCHIVE_SITES
 from sslecho.phantom.echo import study_settings
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.layouts import DEVICE_LAYOUTS, GRAPHICS, IDENTIFYING, LAYOUTS, Facts, draw_layout
@@ -18,6 +17,7 @@ from sslecho.phantom.screens.flow import color_bar, draw_flow
 from sslecho.phantom.screens.other import draw_other
 from sslecho.phantom.screens.panes import draw_dual, draw_quad
 from sslecho.phantom.screens.traces import draw_m_mode, draw_spectral
+from sslecho.phantom.sites import ARCHIVE_SITES
 
 TINTED = {"b-mode": 0.15, "colour": 0.05, "contrast": 0.6}  # share of clips with a colored gray map
 IN_COLOR = 0.5  # share of plain gray clips that are stored as RGB all the same, with colored text

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from sslecho.phantom.devices import ARCHIVE_SITES, Settings
+from sslecho.phantom.devices import Settings
 from sslecho.phantom.echo import EchoClip
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.plan import Plan
+from sslecho.phantom.sites import ARCHIVE_SITES
 from sslecho.phantom.tissues import STRUCTURE_NUMBER, STRUCTURES
 
 BLOOD = np.array([STRUCTURE_NUMBER[name] for name, tissue in STRUCTURES.items() if tissue == "blood"])

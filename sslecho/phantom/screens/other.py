@@ -4,12 +4,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from sslecho.phantom.devices import ARCHIVE_SITES
 from sslecho.phantom.echo import study_settings
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.plan import Plan
 from sslecho.phantom.screens import screen as s
 from sslecho.phantom.screens.contrast import tint
+from sslecho.phantom.sites import ARCHIVE_SITES
 from sslecho.phantom.speckle import smooth_field
 
 LINES = ("LVIDd", "LVIDs", "IVSd", "LVPWd", "EDV (MOD)", "ESV (MOD)", "EF (MOD)", "MV E Vel", "MV A Vel", "AV Vmax",
