@@ -93,13 +93,13 @@ def window_db(rng: np.random.Generator, grid: BeamGrid, quality: float) -> Float
     patches = (
         4.0 * speckle.smooth_field(rng, (2 * grid.lines, grid.samples + 64), (14.0, 26.0))[: grid.lines, : grid.samples]
     )
-    edge_db = rng.uniform(2, 10, size=2)
+    edge_db = rng.uniform(3, 18, size=2)
     edges = (
-        -edge_db[0] * np.clip((-share - 0.72) / 0.28, 0, 1) ** 1.5
-        - edge_db[1] * np.clip((share - 0.72) / 0.28, 0, 1) ** 1.5
+        -edge_db[0] * np.clip((-share - 0.55) / 0.45, 0, 1) ** 1.5
+        - edge_db[1] * np.clip((share - 0.55) / 0.45, 0, 1) ** 1.5
     )
     # The TGC sliders as somebody left them: most hold the near field down.
-    near, middle, far = rng.normal((-6.0, 0.0, 1.0), (2.5, 1.5, 2.5))
+    near, middle, far = rng.normal((-7.0, 0.0, 0.0), (3.0, 1.5, 4.0))
     sliders = np.interp(grid.depths_mm / grid.depth_mm, [0.0, 0.18, 0.55, 1.0], [near + 2, near, middle, far])
     patches = patches + sliders.astype(np.float32)
     window = (smooth + edges).astype(np.float32)[:, None] + patches

@@ -121,12 +121,13 @@ class EchoClip:
         self.scene = plane.draw(pen, self.patient, factors.stream("view", *keys, "plane"))
         if plane.window in ("parasternal", "apical"):
             layers.lung_edge(pen)
+        # Whoever holds the probe wants the heart to fill the sector, large or small.
+        depth = plane.depth_mm * self.position.depth * float(np.sqrt(np.prod(self.patient.size)))
         if same_fan:
-            grid = BeamGrid(SAME_RADIUS_MM, plane.angle_deg, round(plane.depth_mm * self.position.depth, 0))
+            grid = BeamGrid(SAME_RADIUS_MM, plane.angle_deg, round(depth, 0))
         else:
             angle = float(np.clip(plane.angle_deg + self.position.angle_deg, *device.angle_deg))
-            depth = float(np.clip(plane.depth_mm * self.position.depth, *device.depth_mm))
-            grid = BeamGrid(device.radius_mm, round(angle, 1), round(depth, 0))
+            grid = BeamGrid(device.radius_mm, round(angle, 1), round(float(np.clip(depth, *device.depth_mm)), 0))
         self.rhythm = clock.draw_rhythm(factors.stream("study", patient, study))
         self.courses, self.phases = clock.clip_courses(
             factors.stream("clip", *keys, acquisition, clip, "phase"),

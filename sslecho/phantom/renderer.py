@@ -21,6 +21,11 @@ TGC_DB_PER_CM_MHZ = 0.5  # what the scanner assumes of all tissue
 MOST_ENHANCEMENT_DB = 5.0
 BELOW_WHITE_DB = 12.5  # where the 96th percentile of the echoes should lie: walls light gray, only the brightest white
 SAME_TISSUE = np.float32(0.85)  # share of the tissue's echo that is the same in every beat and in every repeat
+# Elevation: a slice some millimeters thick meets curved and slanted walls, so that their edges are soft and
+# thin leaflets pale. Chosen: half of the elevational beam width (4-6 mm at 100 mm), walls at about 45 degrees.
+SLICE_MM = 1.6
+ROUGH_DB = 5.0  # SD along a wall of what its surface reflects (chosen)
+SMOOTH_SHARE = np.float32(0.5)  # amplitude of a surface that reflects as a mirror; the rest is as rough as speckle
 DB = np.float32(np.log(10) / 20)  # amplitude = exp(DB * decibels)
 
 
@@ -104,12 +109,17 @@ class Renderer:
         self._lateral = speckle.gaussian_taps(look.lateral_fwhm_deg / self.grid.line_step_deg)
         self._losses = tuple(losses)
         self._echo = structure_table("echo_db", tissues)
+        self._power = np.exp(2 * DB * self._echo).astype(np.float32)
         self._attenuation = structure_table("attenuation", tissues) - np.float32(TGC_DB_PER_CM_MHZ)
         self._attenuation *= np.float32(2 * look.frequency_mhz * self.grid.axial_step_mm / 10)
+        self._patchy = structure_table("patchy_db", tissues)
         self._reflectance = structure_table("reflectance", tissues)
         self._persistence = structure_table("persistence", tissues)
         self._returning = np.where(self._persistence > 0.9, SAME_TISSUE, np.float32(0))
         self._crowding_db = self._crowding()
+        pitch_mm = (self.grid.radius_mm + 0.6 * self.grid.depth_mm) * np.deg2rad(self.grid.line_step_deg)
+        # Odd box widths; two passes are a triangle of that half width.
+        self._slice = tuple(2 * round(SLICE_MM / step / 2) + 1 for step in (pitch_mm, self.grid.axial_step_mm))
         self._draw_fields(view_rng, rng, frame_rng, window_db)
         self._white_db = look.white_db - look.gain_db
         if look.auto_gain > 0:
@@ -127,9 +137,11 @@ class Renderer:
         self._scatterers = speckle.complex_white(view_rng, *speckle.CELLS).ravel()
         rows, columns = speckle.CELLS
         # Elongated across the beam: the walls' layers and the muscle of the surroundings mostly lie so.
-        fine = speckle.smooth_field(view_rng, (rows, columns // 2), (1.2, 3.0))
+        fine = speckle.smooth_field(view_rng, (rows, columns // 2), (1.4, 3.5))
         coarse = speckle.smooth_field(view_rng, (rows, columns // 2), (4.0, 8.0))
         self._texture = (look.texture_db * (0.8 * fine + 0.6 * coarse)).ravel()
+        self._patches = speckle.smooth_field(view_rng, (rows, columns // 2), (7.0, 9.0)).ravel()
+        self._surface = speckle.smooth_field(view_rng, (rows, columns // 2), (2.5, 2.5)).ravel()
         still = speckle.near_field(
             view_rng, grid, clutter=look.clutter, decay_mm=look.clutter_mm, bands=look.reverberations
         )
@@ -187,27 +199,29 @@ class Renderer:
         across *= 0.5 / np.maximum(pitch, np.float32(0.05))
         return across, along
 
+    def _thick(self, field: Float32[np.ndarray, "lines samples"]) -> Float32[np.ndarray, "lines samples"]:
+        """What a beam of some thickness across the plane makes of it."""
+        return speckle.box_blur(speckle.box_blur(field, *self._slice), *self._slice)
+
     def _specular(self, labels: UInt8[np.ndarray, "lines samples"]) -> Float32[np.ndarray, "lines samples"]:
         """Impedance step along the beam times the squared cosine of the angle of incidence."""
-        impedance = self._reflectance[labels]
-        # A little smoothing gives the staircase of a slanted wall its slope back.
-        smooth = impedance.copy()
-        smooth[1:-1] += impedance[:-2] + impedance[2:]
-        smooth[:, 2:-2] += smooth[:, 1:-3] + smooth[:, 3:-1]
-        across, along = self._gradient(smooth)
+        across, along = self._gradient(self._thick(self._reflectance[labels]))
         step = along * along
-        return (
-            np.abs(along) * step / (step + across * across + np.float32(1e-4)) * np.float32(self.grid.axial_step_mm / 3)
-        )
+        step /= step + across * across + np.float32(1e-4)
+        return np.abs(along) * step
 
-    def _gather(self, labels: np.ndarray, coefficients: np.ndarray, frame: int) -> tuple[np.ndarray, np.ndarray]:
-        """Scatterers and slow texture at the material coordinates of every sample."""
+    def _gather(
+        self, labels: np.ndarray, coefficients: np.ndarray, frame: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Scatterers, slow texture in dB and roughness of surfaces (SD 1), at every sample's material coordinates."""
         x, z = self.stage.material_mm(coefficients)
         column = (x * np.float32(1 / speckle.CELL_MM)).astype(np.int32)
         row = (z * np.float32(1 / speckle.CELL_MM)).astype(np.int32)
         # Rows x 512 cells of scatterers; rows x 256 cells of texture, of which the rows are twice as high.
         cell = ((row & 255) << 9) | (column & 511)
-        texture = self._texture.take((((row >> 1) & 255) << 8) | ((column >> 1) & 255))
+        slow = (((row >> 1) & 255) << 8) | ((column >> 1) & 255)
+        texture, surface = self._texture.take(slow), self._surface.take(slow)
+        texture += self._patches.take(slow) * self._patchy.take(labels.ravel())
         # Scatterers turn over from one draw to the next on a quarter circle; blood takes a step of acos(.6) per
         # frame, tissue of acos(.97).
         step = np.arccos(self._persistence) / (np.pi / 2)
@@ -222,7 +236,8 @@ class Renderer:
         scatterers = self._scatterers.take(cell) * self._returning.take(flat)
         scatterers += self._scatterers.take(first) * (moving * np.cos(angle)).take(flat)
         scatterers += self._scatterers.take(second) * (moving * np.sin(angle)).take(flat)
-        return scatterers.reshape(labels.shape), texture.reshape(labels.shape)
+        shape = labels.shape
+        return scatterers.reshape(shape), texture.reshape(shape), surface.reshape(shape)
 
     def envelope(
         self, coefficients: Float[np.ndarray, " courses"], frame: int
@@ -234,7 +249,7 @@ class Renderer:
             frame: number in the clip; it picks the receiver's noise and the turn-over of the scatterers.
         """
         labels = self.stage.label_map(coefficients)
-        scatterers, texture = self._gather(labels, coefficients, frame)
+        scatterers, texture, surface = self._gather(labels, coefficients, frame)
         loss_db = np.cumsum(self._attenuation[labels], axis=1)
         np.maximum(loss_db, np.float32(-MOST_ENHANCEMENT_DB), out=loss_db)
         level_db = self._gain_db - loss_db
@@ -242,12 +257,16 @@ class Renderer:
             if coefficients[column]:
                 level_db -= np.float32(coefficients[column]) * lost_db
         transmission = np.exp(DB * level_db)
-        texture += self._echo[labels]
+        amplitude = np.sqrt(self._thick(self._power[labels]))
+        rough = self._specular(labels)
+        rough *= np.exp((DB * np.float32(ROUGH_DB)) * surface)
         texture -= self._crowding_db
         texture *= DB
         np.exp(texture, out=texture)
-        signal = scatterers * texture
-        signal += self._specular(labels)
+        amplitude += rough
+        amplitude *= texture
+        signal = scatterers * amplitude
+        signal += SMOOTH_SHARE * rough
         signal *= transmission
         signal += self._still
         signal = speckle.convolve(signal, self._axial, axis=1)

@@ -5,6 +5,7 @@ soft-tissue attenuation in PMC10001275 (1 MHz, linear in frequency); the others 
 picture. `reflectance` is what a step of this tissue against blood adds to the echo when the beam meets it
 at a right angle, in multiples of the myocardium's mean speckle amplitude. `persistence` is the correlation
 of the scatterers from frame to frame, as chosen values: tissue slides through the plane slowly, blood fast.
+`patchy_db` is the SD of the echo over patches of about two centimeters, for what is no single tissue.
 """
 
 from collections.abc import Mapping
@@ -20,10 +21,11 @@ class Tissue:
     attenuation: float  # dB/cm/MHz
     reflectance: float
     persistence: float = 0.97
+    patchy_db: float = 0.0
 
 
 TISSUES: dict[str, Tissue] = {
-    "mediastinum": Tissue(-15.0, 0.6, 0.5),  # what lies around the heart: fat, vessels, partial lung
+    "mediastinum": Tissue(-14.0, 0.6, 0.5, patchy_db=7.0),  # what lies around the heart: fat, vessels, partial lung
     "skin": Tissue(2.0, 0.7, 0.8),
     "fat": Tissue(-3.0, 0.63, 0.6),  # [A]
     "muscle": Tissue(-4.0, 0.96, 0.9),  # [A] chest wall 0.96-1.4
@@ -35,8 +37,8 @@ TISSUES: dict[str, Tissue] = {
     "pericardium": Tissue(5.0, 0.8, 3.5),
     "vessel_wall": Tissue(-1.0, 0.7, 1.6),
     "atrial_wall": Tissue(-4.0, 0.6, 1.1),
-    "epicardial_fat": Tissue(1.0, 0.63, 0.8),
-    "lung": Tissue(-5.0, 1.3, 2.2, 0.8),
+    "epicardial_fat": Tissue(5.0, 0.63, 0.8),
+    "lung": Tissue(-5.0, 1.3, 2.2, 0.8, 4.0),
     "bone": Tissue(13.0, 12.0, 9.0),  # [A] 15
     "liver": Tissue(-4.0, 0.5, 1.0),  # [A]
     "vein_wall": Tissue(-1.0, 0.5, 1.8),
