@@ -117,7 +117,7 @@ class EchoClip:
         device = self.settings.device
         self.position = draw_position(factors, keys, acquisition, jitter=jitter)
 
-        pen = Pen(factors.stream("patient", patient, view), grow_mm=self.patient.grow_mm())
+        pen = Pen(factors.stream("patient", patient, view))
         self.scene = plane.draw(pen, self.patient, factors.stream("view", *keys, "plane"))
         if plane.window in ("parasternal", "apical"):
             layers.lung_edge(pen)

@@ -42,12 +42,16 @@ def roughness(rng: np.random.Generator, n: int, amplitude_mm: float | int) -> Fl
     return amplitude_mm * noise / max(float(noise.std()), 1e-9)
 
 
+def shifted(points, x: float | int, z: float | int) -> np.ndarray:
+    """A point or points, moved by (x, z)."""
+    return np.asarray(points, float) + np.array([x, z], float)
+
+
 class Pen:
     """Draws the shapes of one plane for one patient.
 
     Args:
         rng: the patient's generator for this plane; it roughens the outlines.
-        grow_mm: structure -> how far its outlines lie outside the template's.
         origin_mm, turn_deg, mirror: where the drawing's own axes lie in the plane.
         shapes: list to draw into; a new one if None.
     """
@@ -56,13 +60,12 @@ class Pen:
         self,
         rng: np.random.Generator,
         *,
-        grow_mm: dict[str, float] | None = None,
         origin_mm: tuple[float, float] = (0.0, 0.0),
         turn_deg: float = 0.0,
         mirror: bool = False,
         shapes: list[Shape] | None = None,
     ):
-        self.rng, self.grow_mm = rng, grow_mm or {}
+        self.rng = rng
         self.shapes: list[Shape] = [] if shapes is None else shapes
         a = np.deg2rad(turn_deg)
         self._origin = np.asarray(origin_mm, float)
@@ -79,8 +82,7 @@ class Pen:
         """A closed spline; `wall` = (structure, thickness in mm) is drawn beneath it."""
         outline = spline(self._set(points), closed=True)
         normal = outward(outline)
-        offset = self.grow_mm.get(structure, 0.0) + roughness(self.rng, len(outline), rough_mm)
-        outline = outline + normal * offset[:, None]
+        outline = outline + normal * roughness(self.rng, len(outline), rough_mm)[:, None]
         if wall:
             self.shapes.append(Shape(wall[0], outline + normal * wall[1], **motion))
         self.shapes.append(Shape(structure, outline, **motion))
@@ -104,13 +106,21 @@ class Pen:
         self.area(structure, turned + np.asarray(center, float), rough_mm=rough_mm, wall=wall, **motion)
 
     def tube(
-        self, structure: str, points, half_widths, *, wall: tuple[str, float] | None = None, swells=None, **motion
+        self,
+        structure: str,
+        points,
+        half_widths,
+        *,
+        wall: tuple[str, float] | None = None,
+        swells=None,
+        rough_mm: float | int = 0.4,
+        **motion,
     ):
         """A vessel along a center line; `half_widths` is one number or one per point; `swells` a share by course."""
         center = spline(self._set(points), closed=False)
         given = np.broadcast_to(np.asarray(half_widths, float), (len(points),))
         half = np.interp(np.linspace(0, len(points) - 1, len(center)), np.arange(len(points)), given)
-        half = half + self.grow_mm.get(structure, 0.0) + roughness(self.rng, len(center), 0.4)
+        half = half + roughness(self.rng, len(center), rough_mm)
         swells = {name: half * share for name, share in (swells or {}).items()}
         if wall:
             self.shapes.append(Shape(wall[0], center, half + wall[1], swells=swells, **motion))

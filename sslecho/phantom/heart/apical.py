@@ -3,158 +3,112 @@
 import numpy as np
 
 from sslecho.phantom.heart import layers
-from sslecho.phantom.heart.motion import descend, drift, nudge, squeeze, together
+from sslecho.phantom.heart.four import four_chambers
+from sslecho.phantom.heart.long_axis import long_axis
+from sslecho.phantom.heart.motion import descend, drift, nudge, shrink, squeeze, together
+from sslecho.phantom.heart.ventricle import Ventricle
 from sslecho.phantom.outline import Pen
 from sslecho.phantom.patients import Patient
-from sslecho.phantom.scene import Mode, Scene
+from sslecho.phantom.scene import Scene
 
-MASS_4 = [
-    (10, 14),
-    (34, 26),
-    (48, 54),
-    (51, 84),
-    (46, 114),
-    (-4, 116),
-    (-52, 108),
-    (-54, 84),
-    (-42, 58),
-    (-24, 38),
-    (-6, 20),
-]
-LV_4 = [(10, 26), (24, 34), (36, 56), (40, 80), (36, 106), (33, 110), (1, 110), (-1, 92), (-2, 62), (2, 36)]
-RV_4 = [(-12, 46), (-14, 66), (-11, 90), (-9, 103), (-45, 103), (-46, 86), (-36, 62), (-22, 46)]
-LA_4 = [(0, 113), (18, 111), (34, 113), (40, 130), (32, 152), (14, 156), (0, 148), (-3, 128)]
-RA_4 = [(-10, 106), (-28, 104), (-46, 106), (-54, 124), (-46, 144), (-26, 150), (-10, 142), (-7, 122)]
-MASS_2 = [(0, 14), (26, 26), (38, 54), (40, 86), (36, 114), (-32, 116), (-40, 86), (-36, 54), (-24, 28)]
-LV_2 = [
-    (0, 26),
-    (18, 36),
-    (27, 58),
-    (29, 82),
-    (24, 108),
-    (18, 110),
-    (-18, 110),
-    (-24, 108),
-    (-29, 84),
-    (-26, 58),
-    (-15, 36),
-]
-LA_2 = [(-18, 112), (0, 111), (18, 112), (26, 126), (24, 146), (4, 158), (-18, 150), (-25, 128)]
-LA_3 = [(-26, 113), (-10, 113), (2, 115), (6, 130), (-2, 152), (-24, 156), (-38, 144), (-36, 124)]
+CENTER_MM = 80.0  # depth about which the placement scales the apical planes
+APEX_MM = 23.0  # of the cavity, under the probe
+LUNG_WALL_MM = 8.0
 
 
-def _beat(patient: Patient, apex, base, half_width: float, *more: Mode) -> dict[str, Mode]:
-    lv = squeeze(apex, base, half_width, patient.wall_mm, patient.shortening)
-    return {
-        "contraction": together(lv, descend(apex, base, patient.base_descent_mm, roof_mm=48), *more),
-        "a_wave": nudge((base[0], base[1] + 25), 18, (0, 2.0)),
-        "breath": drift((1.0, 3.5)),
-    }
+def _ventricle(p: Patient, x: float, lean: float, annulus: float, width: float = 1.0) -> Ventricle:
+    """The left ventricle under the probe; a large heart's apex stays where the ribs let it be."""
+    top = CENTER_MM - (CENTER_MM - APEX_MM) / p.size[1]
+    apex = (x, top)
+    return Ventricle(apex, (x + lean, top + p.lv_length_mm), width * p.lv_diameter_mm / 2, p.wall_mm, annulus)
 
 
-def _pulled(points, shift: float | int, narrow: float | int, center: float | int) -> np.ndarray:
-    """An atrium pushed aside by the root: moved outwards and narrowed about its own middle."""
-    moved = np.asarray(points, float).copy()
-    moved[:, 0] = center + (moved[:, 0] - center) * narrow + shift
-    return moved
+def _breath(p: Patient):
+    return drift(p.breath_mm / 2 * np.array([0.25, 0.97]))
 
 
 def _four_or_five(pen: Pen, patient: Patient, tilt: float) -> Scene:
-    """`tilt` 0 = four chambers, 1 = five; the label changes at 0.5, the anatomy does not jump."""
-    layers.chest_wall(pen, 9.0)
-    la = _pulled(LA_4, 8 * tilt, 1 - 0.15 * tilt, 18)
-    ra = _pulled(RA_4, -8 * tilt, 1 - 0.15 * tilt, -28)
-    pen.ellipse("descending_aorta", (52, 146), (9.5, 9.5), wall=("vessel_wall", 1.5))
-    for x in (6, 28):
-        pen.tube("vein", [(x, 150), (x + (x - 18) * 0.4, 164)], 4.0, wall=("vein_wall", 1.0))
-    layers.grooves(pen, [(-52, 112), (50, 118), (-2, 126)])
-    pen.area("la", la, wall=("atrial_wall", 2.2))
-    pen.area("ra", ra, wall=("atrial_wall", 2.2))
-    if patient.effusion_mm:
-        pen.line("effusion", [(44, 40), (56, 70), (58, 100)], patient.effusion_mm)
-    pen.line("pericardium", [(54, 70), (57, 92), (54, 114)], 1.1)
-    pen.area("myocardium", MASS_4)
-    pen.area("lv", LV_4, rough_mm=1.1)
-    pen.area("rv", RV_4, rough_mm=1.1)
-    pen.area("la", la)
-    pen.area("ra", ra)
-    layers.orifice(pen, "la", (3 + 4 * tilt, 110), (33, 110), 9.0)
-    layers.orifice(pen, "ra", (-11, 104), (-44, 104), 9.0)
-    pen.line("moderator_band", [(-13, 62), (-24, 69), (-35, 74)], 1.1)
-    wall = pen.grow_mm.get("lv", 0.0)
-    pen.line("chordae", [(32 + wall, 72), (27, 84), (22, 94)], 0.7)
-    pen.ellipse("papillary", (37 + wall, 66), (3.6, 10), angle_deg=8.0)
-    if tilt > 0.25:
-        share = (tilt - 0.25) / 0.75
-        half = 13.0 * (0.35 + 0.65 * share)
-        root = [(8, 104), (0, 118), (-5, 136), (-8, 152)]
-        pen.tube("aorta", root, half, wall=("vessel_wall", 1.8))
-        layers.orifice(pen, "lv", (3, 100), (13, 108), 12.0)
-        layers.valve(
-            pen, "aortic_valve", "aortic", [(-half + 3, 114), (half + 1, 121)], (0, 124), [(-7, 126), (6, 131)], 1.4
-        )
-    hinge = 3 + 7 * tilt
-    layers.valve(pen, "mitral", "mitral", [(hinge, 110), (33, 110)], (20, 103), [(8 + 4 * tilt, 87), (29, 96)], 1.1)
-    layers.valve(pen, "tricuspid", "mitral", [(-10, 103), (-44, 103)], (-24, 97), [(-15, 86), (-39, 83)], 1.1)
-    if patient.mitral_calcium:
-        pen.ellipse("calcium", (35, 111), (4, 3))
-    if patient.pacing_wire:
-        pen.line("wire", [(-40, 140), (-28, 104), (-24, 70), (-18, 52)], 1.1)
-    modes = _beat(patient, (10, 16), (18, 110), 21.0, squeeze((-20, 40), (-28, 104), 14.0, 4.0, 0.22),
-                  nudge((-46, 104), 13, (6.0, -8.0)))  # fmt: skip
-    return Scene(pen.shapes, modes, latents={"tilt": tilt})
+    p = patient.in_template()
+    layers.chest_wall(pen, LUNG_WALL_MM)
+    v = _ventricle(p, 8.0, 8.0, 0.72)
+    radius = p.descending_aorta_mm / 2.3
+    pen.ellipse("descending_aorta", v.beyond((36, 36))[0], (radius, radius), wall=("vessel_wall", 1.5))
+    modes = four_chambers(pen, p, v, tilt)
+    return Scene(pen.shapes, {**modes, "breath": _breath(p)}, latents={"tilt": tilt})
+
+
+def _tilt(rng: np.random.Generator) -> float:
+    """Away from the view's own plane, 0..0.5; 15 % lie beyond 0.35, near the other view."""
+    return 0.5 * float(rng.beta(0.9, 1.48))
 
 
 def a4c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Apical four chambers: right heart on the left, tricuspid nearer the apex than the mitral valve."""
-    return _four_or_five(pen, patient, 0.5 * float(rng.beta(0.9, 2.0)))
+    return _four_or_five(pen, patient, _tilt(rng))
 
 
 def a5c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Apical five chambers: tilted up until the outflow tract and the root open between the atria."""
-    return _four_or_five(pen, patient, 1 - 0.5 * float(rng.beta(0.9, 2.0)))
+    return _four_or_five(pen, patient, 1 - _tilt(rng))
 
 
 def a2c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Apical two chambers: inferior wall left, anterior wall right, no right heart."""
-    layers.chest_wall(pen, 9.0)
-    layers.grooves(pen, [(-36, 118), (34, 118)])
-    pen.area("la", LA_2, wall=("atrial_wall", 2.2))
-    pen.line("pericardium", [(-44, 74), (-45, 92), (-40, 114)], 1.1)
-    pen.area("vein", [(24, 114), (36, 112), (40, 124), (27, 126)], wall=("atrial_wall", 1.6))
-    pen.area("myocardium", MASS_2)
-    pen.area("lv", LV_2, rough_mm=1.1)
-    pen.area("la", LA_2)
-    layers.orifice(pen, "la", (-19, 110), (19, 110), 9.0)
-    pen.ellipse("vein", (-27, 116), (4, 4), wall=("vein_wall", 1.2))
-    wall = pen.grow_mm.get("lv", 0.0)
-    pen.ellipse("papillary", (-26 - wall, 68), (3.6, 10), angle_deg=-8.0)
-    pen.line("chordae", [(-22 - wall, 76), (-14, 89), (-8, 97)], 0.7)
-    layers.valve(pen, "mitral", "mitral", [(-19, 110), (19, 110)], (-2, 102), [(-13, 92), (11, 90)], 1.1)
-    if patient.mitral_calcium:
-        pen.ellipse("calcium", (-21, 111), (4, 3))
-    return Scene(pen.shapes, _beat(patient, (0, 16), (0, 110), 23.0))
+    p = patient.in_template()
+    layers.chest_wall(pen, LUNG_WALL_MM)
+    v = _ventricle(p, 0.0, 0.0, 0.76, width=0.97)
+    annulus = v.annulus * v.half_mm
+    layers.grooves(pen, v.beyond([(-annulus - 11, 4), (annulus + 11, 4), (-annulus - 16, -10)]))
+    unit = np.array([(-0.38, 0.0), (0, -0.02), (0.38, 0.0), (0.5, 0.35), (0.42, 0.75), (0.08, 0.99), (-0.34, 0.84),
+                     (-0.49, 0.36)])  # fmt: skip
+    la = v.beyond(unit * (p.la_width_mm, p.la_length_mm) + (0, 2))
+    pen.area("vein", v.beyond([(annulus + 2, 4), (annulus + 13, 3), (annulus + 18, 13), (annulus + 6, 18)]))
+    pen.tube("vein", v.beyond([(-8, p.la_length_mm - 3), (-15, p.la_length_mm + 14)]), 4.0)
+    layers.atrium(pen, "la", la)
+    along = np.linspace(0.2, 1.0, 6)
+    if p.effusion_mm:
+        middle = -(v.half(along) + v.wall_mm + p.effusion_mm / 2)
+        pen.line("effusion", v.at(along, middle), p.effusion_mm)
+        pen.line("pericardium", v.at(along, middle - p.effusion_mm / 2), 2.0)
+    left, right = np.clip(pen.rng.normal(1.0, 0.07, size=2), 0.88, 1.12)
+    for side in (-1, 1):
+        edge = v.half(along) + v.wall_mm
+        layer = np.concatenate(
+            [v.at(along, side * (edge - 3)), v.at(along, side * (edge + pen.rng.uniform(1, 7, 6)))[::-1]]
+        )
+        pen.area("epicardial_fat", layer, rough_mm=1.4) if not p.effusion_mm else None
+    pen.area("myocardium", v.outside(float(left), float(right)), rough_mm=0.9)
+    pen.area("lv", v.cavity(), rough_mm=1.0)
+    layers.trabeculae(pen, v, 11)
+    pen.area("la", la, rough_mm=0.8)
+    layers.orifice(pen, "la", v.beyond([(-annulus + 1, 1.5), (annulus - 1, 1.5)]), 7.0)
+    pen.ellipse("vein", v.beyond((-annulus - 8, 6))[0], (4, 4), wall=("vein_wall", 1.2))
+    pen.area("papillary", v.at([0.42, 0.5, 0.62, 0.66, 0.55], -v.half(0.5) + np.array([-1, 1.5, 5.5, 4, -1])))
+    muscle = v.at(0.64, 5 - v.half(0.6))[0]
+    meet, opened = v.beyond((-0.1 * annulus, -7))[0], v.beyond([(5 - annulus, -17), (annulus - 6, -20)])
+    for tip in opened:
+        layers.chordae(pen, muscle, meet, tip, "mitral")
+    layers.valve(pen, "mitral", "mitral", v.beyond([(-annulus, 0), (annulus, 0)]), meet, opened)
+    if p.mitral_calcium:
+        pen.ellipse("calcium", v.beyond((-annulus - 2, 1))[0], (4, 3))
+    strength = min(p.shortening / 0.34, 1.0)
+    modes = {
+        "contraction": together(
+            squeeze(v, p.shortening, p.thickening, sides=p.wall_motion("inferior", "anterior")),
+            descend(v.apex, v.base, p.base_descent_mm, roof_mm=p.la_length_mm),
+            shrink(v.beyond((0, p.la_length_mm / 2))[0], (p.la_width_mm / 2, p.la_length_mm / 2), -0.13 * strength),
+        ),
+        "a_wave": nudge(v.beyond((0, 25))[0], 18, (0, 2.0)),
+        "breath": _breath(p),
+    }
+    return Scene(pen.shapes, modes)
 
 
 def a3c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Apical long axis: LA lower left, root lower right; a parasternal long axis turned upright."""
-    layers.chest_wall(pen, 9.0)
-    root = [(12, 102), (18, 118), (27, 136), (36, 156)]
-    rvot = [(38, 50), (52, 60), (58, 84), (54, 104), (44, 104), (42, 80)]
-    pen.area("rv", rvot, rough_mm=1.2, wall=("rv_wall", 3.5))
-    layers.grooves(pen, [(-38, 118), (44, 112), (8, 128)])
-    pen.area("la", LA_3, wall=("atrial_wall", 2.2))
-    pen.line("pericardium", [(-45, 76), (-46, 92), (-42, 114), (-46, 138)], 2.2)
-    pen.tube("aorta", root, 13.5, wall=("vessel_wall", 2.0))
-    pen.area("myocardium", MASS_2)
-    pen.tube("aorta", root, 13.5)
-    pen.area("lv", LV_2, rough_mm=1.1)
-    pen.area("la", LA_3)
-    layers.orifice(pen, "lv", (5, 104), (26, 100), 12.0)
-    layers.orifice(pen, "la", (-25, 110), (3, 110), 9.0)
-    pen.line("chordae", [(-24, 78), (-18, 89), (-13, 97)], 0.7)
-    layers.valve(pen, "mitral", "mitral", [(-25, 111), (3, 112)], (-13, 104), [(-20, 97), (5, 88)], 1.1)
-    layers.valve(pen, "aortic_valve", "aortic", [(6, 119), (31, 112)], (21, 123), [(13, 132), (35, 126)], 1.1)
-    if patient.mitral_calcium:
-        pen.ellipse("calcium", (-27, 112), (4, 3))
-    return Scene(pen.shapes, _beat(patient, (0, 16), (0, 110), 23.0))
+    p = patient.in_template()
+    layers.chest_wall(pen, LUNG_WALL_MM)
+    v = _ventricle(p, 0.0, -2.0, 0.9, width=0.98)
+    layers.grooves(pen, v.beyond([(-v.half_mm - 12, -6), (-v.half_mm - 14, 16), (34, 4)]))
+    modes = long_axis(pen, p, v, outflow_mm=13.0, from_along=0.52, to_mm=6.0)
+    return Scene(pen.shapes, {**modes, "breath": _breath(p)})

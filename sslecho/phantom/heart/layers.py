@@ -1,8 +1,9 @@
-"""What most cardiac planes share: the chest wall, open orifices, valves, and findings of a patient."""
+"""What most cardiac planes share: the chest wall, atria, muscle's inner relief, open orifices and valves."""
 
 import numpy as np
 
-from sslecho.phantom.outline import Pen
+from sslecho.phantom.heart.ventricle import Ventricle
+from sslecho.phantom.outline import Pen, spline
 from sslecho.phantom.scene import Shape
 
 WIDE_MM = 260.0
@@ -36,6 +37,45 @@ def grooves(pen: Pen, places) -> None:
         pen.ellipse("epicardial_fat", (x, z), radii, angle_deg=float(pen.rng.uniform(-25, 25)), rough_mm=2.2)
 
 
+def atrium(pen: Pen, structure: str, points, *, parts: int = 3, rough_mm: float | int = 1.0) -> None:
+    """A thin-walled chamber: its wall is seen in parts only, of uneven thickness; the rest is left open."""
+    outline = spline(np.asarray(points, float), closed=True)
+    count = len(outline)
+    first = int(pen.rng.integers(count))
+    for k in range(parts):
+        start = first + int((k + pen.rng.uniform(-0.1, 0.1)) * count / parts)
+        length = int(pen.rng.uniform(0.45, 0.8) * count / parts)
+        pen.line("atrial_wall", outline[(start + np.arange(0, length, 4)) % count], float(pen.rng.uniform(3.0, 5.0)))
+    pen.area(structure, points, rough_mm=rough_mm)
+
+
+def bumps(pen: Pen, structure: str, places, directions, length_mm: tuple[float, float]) -> None:
+    """Trabeculae: small ridges that stand into a cavity from its wall."""
+    for place, direction in zip(places, directions, strict=True):
+        length = float(pen.rng.uniform(*length_mm))
+        angle = -float(np.rad2deg(np.arctan2(direction[1], direction[0]))) + float(pen.rng.uniform(-35, 35))
+        pen.ellipse(structure, place, (length, length * float(pen.rng.uniform(0.3, 0.55))), angle_deg=angle)
+
+
+def trabeculae(pen: Pen, ventricle: Ventricle, count: int = 9) -> None:
+    """Ridges on the left ventricle's inner wall, most of them near the apex."""
+    along = 0.08 + 0.5 * pen.rng.uniform(size=count) ** 1.4
+    side = np.where(pen.rng.uniform(size=count) < 0.5, -1.0, 1.0)
+    places = ventricle.at(along, side * ventricle.half(along))
+    bumps(pen, "myocardium", places, -side[:, None] * ventricle.normal, (1.6, 4.2))
+
+
+def chordae(pen: Pen, start, tip, open_tip, course: str, count: int = 2) -> None:
+    """Threads from a papillary muscle to a leaflet's tip, which takes them along."""
+    start, tip, open_tip = (np.asarray(p, float) for p in (start, tip, open_tip))
+    share = np.linspace(0, 1, 5)
+    for _ in range(count):
+        aside = pen.rng.normal(0, 1.5, (2, 2))
+        points = (start + aside[0]) + share[:, None] * (tip + aside[1] - start - aside[0])
+        moves = {course: share[:, None] * (open_tip - tip)}
+        pen.shapes.append(Shape("chordae", points, np.full(5, 0.35), moves=moves))
+
+
 def lung_edge(pen: Pen) -> None:
     """In four of ten patients the lung's edge swings into the sector with every breath and covers what lies there."""
     if pen.rng.uniform() > 0.4:
@@ -56,14 +96,14 @@ def liver(pen: Pen, from_mm: float | int, to_mm: float | int) -> None:
     pen.shapes += [band("skin", -60, 2), band("fat", 2, 8), band("muscle", 8, from_mm), band("liver", from_mm, to_mm)]
 
 
-def orifice(pen: Pen, structure: str, first, second, width_mm: float | int = 7.0) -> None:
+def orifice(pen: Pen, structure: str, ends, width_mm: float | int = 7.0) -> None:
     """Blood between two hinges, where the chambers' outlines leave a bridge of wall."""
-    first, second = np.asarray(first, float), np.asarray(second, float)
+    first, second = np.asarray(ends, float)
     inset = 0.06 * (second - first)
     pen.line(structure, [first + inset, (first + second) / 2, second - inset], width_mm)
 
 
-def valve(pen: Pen, structure: str, course: str, hinges, meet, opened, thickness_mm: float | int = 1.8) -> None:
+def valve(pen: Pen, structure: str, course: str, hinges, meet, opened, thickness_mm: float | int = 0.8) -> None:
     """Two leaflets; closed they meet at a point, open their tips lie at `opened`."""
     meet = np.asarray(meet, float)
     for side, (hinge, tip) in enumerate(zip(hinges, opened, strict=True)):

@@ -3,92 +3,119 @@
 import numpy as np
 
 from sslecho.phantom.heart import layers
-from sslecho.phantom.heart.motion import descend, drift, nudge, squeeze, together
-from sslecho.phantom.outline import Pen
+from sslecho.phantom.heart.long_axis import long_axis
+from sslecho.phantom.heart.motion import descend, drift, nudge, shrink, together
+from sslecho.phantom.heart.ventricle import Ventricle
+from sslecho.phantom.outline import Pen, shifted
 from sslecho.phantom.patients import Patient
 from sslecho.phantom.scene import Scene
 
-RV_WALL = [(-78, 20), (-40, 17), (0, 15), (40, 18), (60, 24), (58, 40), (20, 46), (-20, 50), (-60, 56), (-80, 50)]
-RVOT = [(-74, 30), (-40, 23), (0, 21), (36, 24), (52, 30), (40, 42), (12, 44), (-20, 46), (-55, 50), (-74, 46)]
-LV_MASS = [(-92, 50), (-50, 47), (-10, 47), (16, 50), (18, 64), (12, 100), (6, 118), (-40, 118), (-80, 112), (-100, 84)]
-LV = [
-    (-84, 72),
-    (-66, 60),
-    (-35, 57),
-    (0, 57),
-    (14, 58),
-    (16, 74),
-    (12, 92),
-    (2, 105),
-    (-30, 107),
-    (-66, 100),
-    (-82, 88),
-]
-LA = [(7, 94), (26, 87), (48, 89), (56, 101), (50, 115), (28, 121), (11, 116), (4, 106)]
-ROOT = [(8, 66), (16, 66), (26, 64), (38, 62), (52, 59), (75, 54)]
-ROOT_HALF = [11, 13, 17, 14.5, 15, 15]
+CENTER_MM = 75.0  # depth about which the placement scales the planes
+
+
+def breath(p: Patient):
+    """Through a parasternal window breathing moves the heart down and a little sideways."""
+    return drift(p.breath_mm / 2 * np.array([0.35, 0.94]))
+
+
+def front_mm(p: Patient, center_mm: float = CENTER_MM) -> float:
+    """Template depth of the heart's front, which stays under the chest wall however large the heart is."""
+    return center_mm - (center_mm - 16.0) / p.size[1]
+
+
+def chest(pen: Pen, p: Patient) -> None:
+    """The chest wall, as thick as the body is."""
+    layers.chest_wall(pen, 13.0 + 0.5 * (p.skin_to_heart_mm - 20))
 
 
 def plax(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Parasternal long axis: apex off the screen on the left, root and left atrium on the right."""
-    layers.chest_wall(pen, 14.0)
-    layers.far_lung(pen, 123.0)
-    pen.area("surroundings", [(-140, 60), (-60, 20), (40, 18), (140, 40), (150, 125), (60, 132), (0, 124), (-120, 118)])
-    pen.line("pericardium", [(-120, 113), (-70, 117), (-20, 120.5), (4, 122), (30, 126)], 3.5)
-    pen.tube("descending_aorta", [(11.5, 135), (12.5, 135)], 10.5, wall=("vessel_wall", 1.5))
-    pen.ellipse("descending_aorta", (14, 135), (10.5, 10.5), wall=("vessel_wall", 1.6))
-    layers.grooves(pen, [(2, 114), (58, 84)])
-    pen.area("rv_wall", RV_WALL)
-    pen.area("rv", RVOT, rough_mm=1.0)
-    pen.area("la", LA, wall=("atrial_wall", 2.0))
-    pen.area("myocardium", LV_MASS)
-    if patient.effusion_mm:
-        pen.line("effusion", [(-100, 112), (-50, 119), (0, 121)], patient.effusion_mm)
-        pen.line("pericardium", [(-110, 118), (-50, 124), (4, 127)], 3.0)
-    pen.tube("aorta", ROOT, ROOT_HALF, wall=("vessel_wall", 2.0))
-    pen.area("lv", LV, rough_mm=0.9)
-    pen.area("la", LA)
-    layers.orifice(pen, "lv", (10, 64), (10, 78), 16.0)
-    layers.orifice(pen, "la", (13, 84), (5, 106), 9.0)
-    pen.line("chordae", [(-14, 92), (-34, 99), (-50, 101)], 1.0)
-    layers.valve(pen, "mitral", "mitral", [(13, 81), (5, 107)], (-6, 94), [(-13, 73), (-9, 104)], 1.1)
-    layers.valve(pen, "aortic_valve", "aortic", [(17, 53), (17, 79)], (26, 66), [(32, 53), (32, 76)], 1.1)
-    if patient.mitral_calcium:
-        pen.ellipse("calcium", (4, 109), (4, 3))
-    lv = squeeze((-90, 80), (12, 82), 24.0, 10.0, patient.shortening)
-    modes = {
-        "contraction": together(
-            lv, descend((-95, 82), (10, 84), 0.8 * patient.base_descent_mm), nudge((30, 66), 24, (0, -8.0))
-        ),
-        "a_wave": nudge((26, 100), 16, (0, 1.5)),
-        "breath": drift((0.5, 2.0)),
-    }
-    return Scene(pen.shapes, modes)
+    p = patient.in_template()
+    chest(pen, p)
+    front = front_mm(p)
+    axis = front + 4 + p.rv_outflow_mm + p.wall_mm + p.lv_diameter_mm / 2
+    # Cut obliquely, the ventricle looks longer and blunter than it is.
+    v = Ventricle((10 - 1.2 * p.lv_length_mm, axis + 2), (10.0, axis), p.lv_diameter_mm / 2, p.wall_mm, 0.92)
+    back = axis + v.half_mm + v.wall_mm
+    layers.far_lung(pen, back + 8 + p.effusion_mm)
+    bed = [
+        (-140, 60),
+        (-60, 20),
+        (40, 18),
+        (140, 40),
+        (150, back + 16),
+        (60, back + 22),
+        (0, back + 10),
+        (-120, back + 4),
+    ]
+    pen.area("surroundings", bed)
+    modes = long_axis(pen, p, v, outflow_mm=p.rv_outflow_mm, from_along=-0.05, to_mm=34.0)
+    root = v.beyond((v.half_mm - p.aortic_annulus_mm / 2, 22))[0]
+    lift = nudge(root, 26, (0, -p.root_motion_mm))
+    modes["contraction"] = together(modes["contraction"], lift)
+    return Scene(pen.shapes, {**modes, "breath": breath(p)})
 
 
 def rv_inflow(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
-    """Right ventricular inflow: RV left, RA right, tricuspid valve between, no left heart."""
-    layers.chest_wall(pen, 14.0)
+    """Right ventricular inflow: RV left, RA right, tricuspid valve between.
+
+    No left heart; but in a third of studies the probe is tilted half-way to the long axis, and its outflow shows.
+    """
+    p = patient.in_template()
+    chest(pen, p)
+    half_way = rng.uniform() < 1 / 3
     layers.far_lung(pen, 150.0)
-    pen.line("pericardium", [(-120, 96), (-60, 100), (-20, 112), (30, 124)], 3.0)
+    pen.line("pericardium", [(-120, 96), (-60, 100), (-20, 112), (30, 124)], 2.4)
     pen.area("liver", [(-130, 102), (-60, 104), (-20, 116), (30, 130), (40, 190), (-130, 190)])
-    rv = [(-62, 66), (-50, 38), (-16, 26), (16, 30), (28, 44), (14, 62), (-6, 84), (-30, 92), (-54, 86)]
-    ra = [(8, 84), (20, 62), (34, 52), (56, 58), (68, 80), (60, 104), (34, 116), (10, 108)]
-    pen.tube("ivc", [(52, 108), (66, 128), (76, 150)], 8.0, wall=("vein_wall", 1.2))
-    pen.area("ra", ra, wall=("atrial_wall", 2.5))
-    pen.area("rv", rv, rough_mm=1.6, wall=("rv_wall", 5.0))
+    # Inflow axis from the apex, upper left, to the annulus; sizes across it and along it.
+    k, wide = p.rv_length_mm / 71, p.rv_base_mm / 34
+    annulus = np.array([12.0, 66.0])
+
+    def rv_at(points):
+        return annulus + (np.asarray(points, float) - annulus) * (k, wide)
+
+    rv = rv_at([(-62, 66), (-50, 40), (-16, 30), (16, 33), (28, 46), (14, 62), (-6, 84), (-30, 92), (-54, 86)])
+    ra = np.array([(8, 84), (20, 62), (34, 52), (56, 58), (68, 80), (60, 104), (34, 116), (10, 108)])
+    ra = annulus + (ra - annulus) * (p.ra_length_mm / 45, p.ra_width_mm / 38)
+    pen.tube("ivc", [(52, 108), (66, 128), (76, 150)], p.ivc_mm / 2, wall=("vein_wall", 1.0))
+    layers.grooves(pen, [(34, 40), (-4, 100)])
+    if half_way:
+        _towards_long_axis(pen, p)
+    layers.atrium(pen, "ra", ra)
+    pen.area("rv", rv, rough_mm=1.8, wall=("rv_wall", 5.0))
+    ridges = rv_at([(-58, 56), (-40, 38), (-24, 32), (-44, 88), (-30, 91), (-58, 76), (-10, 86)])
+    layers.bumps(pen, "rv_wall", ridges, annulus - ridges, (1.8, 4.5))
     pen.area("ra", ra)
-    pen.ellipse("vein", (10, 113), (4.5, 4.5), wall=("vein_wall", 1.2))
-    layers.orifice(pen, "rv", (28, 50), (-1, 85), 10.0)
-    pen.line("pericardium", [(38, 112), (43, 108), (48, 102)], 1.1)
-    pen.line("moderator_band", [(-50, 60), (-36, 58), (-20, 80)], 1.4)
-    if patient.pacing_wire:
-        pen.line("wire", [(64, 96), (20, 70), (-30, 62), (-56, 70)], 1.1)
-    layers.valve(pen, "tricuspid", "mitral", [(30, 46), (-4, 88)], (9, 64), [(4, 42), (-18, 76)], 1.1)
+    pen.ellipse("vein", (10, 113), (4.5, 4.5), wall=("vein_wall", 1.0))
+    hinges = rv_at([(28, 46), (-4, 88)])
+    layers.orifice(pen, "rv", rv_at([(26, 50), (-1, 85)]), 9.0)
+    pen.line("atrial_wall", [(38, 112), (43, 108), (48, 102)], 1.1)
+    pen.line("moderator_band", rv_at([(-52, 66), (-42, 70), (-36, 84)]), 1.2)
+    if p.pacing_wire:
+        pen.line("wire", rv_at([(64, 96), (20, 70), (-30, 62), (-56, 70)]), 1.2)
+    meet, opened = rv_at((7, 64)), rv_at([(2, 44), (-18, 76)])
+    for start, tip in zip(rv_at([(-36, 40), (-34, 84)]), opened, strict=True):
+        layers.chordae(pen, start, meet, tip, "mitral", 1)
+    layers.valve(pen, "tricuspid", "mitral", hinges, meet, opened)
+    loss = 1 - np.sqrt((1 - p.rv_area_change) / (1 - 0.14))
     modes = {
         "contraction": together(
-            squeeze((-58, 60), (14, 66), 26.0, 5.0, 0.22), descend((-60, 58), (12, 67), 12.0, roof_mm=45)
+            shrink(rv_at((-20, 62)), (42 * k, 30 * wide), loss),
+            descend((-62, 58), annulus, 0.62 * p.lateral_descent_mm, roof_mm=45),
+            shrink((-40, 110), (40, 14), 0.5 * p.shortening if half_way else 0.0),
         ),
-        "breath": drift((0.5, 2.5)),
+        "a_wave": nudge((34, 82), 18, (1.5, 0.5)),
+        "breath": breath(p),
     }
-    return Scene(pen.shapes, modes)
+    return Scene(pen.shapes, modes, latents={"half_way": bool(half_way)})
+
+
+def _towards_long_axis(pen: Pen, p: Patient) -> None:
+    """Septum and left ventricle below the right one, where the plane half leaves the right heart."""
+    wall, deep = p.wall_mm, 0.55 * p.lv_diameter_mm
+    roof, floor = np.array([(-84, 99), (-44, 96), (-12, 98), (0, 104)]), np.array([(-4, 112), (-40, 120), (-84, 120)])
+    cavity = np.concatenate([roof, shifted(floor, 0, deep - 24)])
+    pen.area("myocardium", np.concatenate([shifted(roof, 4, -wall), shifted(floor, 5, deep - 24 + wall)]), rough_mm=1.0)
+    pen.area("lv", cavity, rough_mm=1.2)
+    layers.bumps(pen, "myocardium", cavity[[1, 2, 5]], np.array([(0, 1.0), (-1, 1), (0, -1)]), (1.5, 3.5))
+    pen.line("chordae", [(-52, 108), (-36, 106), (-14, 108)], 0.8)

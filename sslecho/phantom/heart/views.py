@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sslecho.phantom.heart.apical import a2c, a3c, a4c, a5c
+from sslecho.phantom.heart.great_vessels import pa_long, psax_av
 from sslecho.phantom.heart.parasternal import plax, rv_inflow
-from sslecho.phantom.heart.short_axis import pa_long, psax_apex, psax_av, psax_mid, psax_mv, psax_pap
+from sslecho.phantom.heart.short_axis import psax_apex, psax_mid, psax_mv, psax_pap
 from sslecho.phantom.heart.subcostal import sc4c, sc_aorta, sc_ivc
 from sslecho.phantom.heart.suprasternal import suprasternal
 from sslecho.phantom.outline import Pen
@@ -40,14 +41,14 @@ VIEWS: dict[str, View] = {
     "rv_inflow": View(rv_inflow, 145.0, 76.0, (0.0, 70.0), "parasternal", 0.03),
     "psax_av": View(psax_av, 150.0, 78.0, (0.0, 75.0), "parasternal", 0.09),
     "psax_mid": View(psax_mid, 140.0, 76.0, (10.0, 80.0), "parasternal", 0.13),
-    "a4c": View(a4c, 165.0, 72.0, (5.0, 80.0), "apical", 0.16),
-    "a5c": View(a5c, 165.0, 72.0, (5.0, 80.0), "apical", 0.06),
-    "a2c": View(a2c, 165.0, 72.0, (0.0, 80.0), "apical", 0.09),
-    "a3c": View(a3c, 165.0, 72.0, (0.0, 80.0), "apical", 0.07),
+    "a4c": View(a4c, 148.0, 74.0, (5.0, 80.0), "apical", 0.16),
+    "a5c": View(a5c, 148.0, 74.0, (5.0, 80.0), "apical", 0.06),
+    "a2c": View(a2c, 148.0, 74.0, (0.0, 80.0), "apical", 0.09),
+    "a3c": View(a3c, 148.0, 74.0, (0.0, 80.0), "apical", 0.07),
     "sc4c": View(sc4c, 185.0, 78.0, (5.0, 100.0), "subcostal", 0.05),
     "sc_ivc": View(sc_ivc, 170.0, 72.0, (20.0, 80.0), "subcostal", 0.05),
     "sc_aorta": View(sc_aorta, 170.0, 72.0, (0.0, 90.0), "subcostal", 0.03),
-    "suprasternal": View(suprasternal, 140.0, 80.0, (0.0, 80.0), "suprasternal", 0.03),
+    "suprasternal": View(suprasternal, 145.0, 80.0, (0.0, 80.0), "suprasternal", 0.03),
 }
 
 # Further planes, which EV9V and CACTUS know: each is drawn alone, where psax_mid's level is left to chance.
