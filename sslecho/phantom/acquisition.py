@@ -19,8 +19,9 @@ from sslecho.phantom.scene import Placement
 JITTER = 1.35
 # Of the view's spread, for repeats. Two of three real clips have a twin with r > 0.9 among the same patient's clips:
 # mostly the probe is held still and recorded again, sometimes it was moved in between.
-HELD, MOVED = 0.02, 0.25
-HELD_OFTEN = 0.65
+HELD, MOVED = 0.02, 0.2
+HELD_OFTEN = 0.8
+LEFT_OF_GAIN = 0.3  # of its error, once scanner and sonographer have corrected it (chosen by the bright quantiles)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def draw_position(factors: Factors, keys: tuple[int | str, ...], acquisition: in
         shift_mm=(float(6 * jitter * both[1]), float(5 * jitter * both[2])),
         scale=(float(np.exp(0.015 * jitter * both[3])), float(np.exp(0.015 * jitter * both[8]))),
         depth=float(np.exp(np.clip(0.12 * jitter * both[4], -0.3, 0.35))),
-        gain_db=float(np.clip(2.6 * jitter * both[5], -9, 8)),
+        gain_db=float(LEFT_OF_GAIN * np.clip(5.2 * jitter * both[5], -20, 20)),
         angle_deg=float(7 * jitter * both[6]),
         quality=float(quality),
     )
@@ -67,7 +68,7 @@ def draw_position(factors: Factors, keys: tuple[int | str, ...], acquisition: in
 def draw_look(settings: Settings, position: Position, body_haze: float) -> Look:
     """Device, settings, gain and the body's haze as one look."""
     device = settings.device
-    haze = device.haze_db + 9 * position.quality + 8 * body_haze
+    haze = device.haze_db - 5 + 9 * position.quality + 8 * body_haze
     return Look(
         frequency_mhz=settings.frequency_mhz,
         axial_fwhm_mm=settings.axial_fwhm_mm,
@@ -78,7 +79,8 @@ def draw_look(settings: Settings, position: Position, body_haze: float) -> Look:
         haze_db=min(haze, -15.0),
         noise_db=-50.0 + 8 * position.quality,
         clutter=0.6 + 0.6 * body_haze + 0.4 * position.quality,
-        clutter_mm=8.0 + 9.0 * body_haze,
+        clutter_mm=4.0 + 6.0 * body_haze,
+        near_haze_db=-26.0 + 14.0 * body_haze,
         reverberations=2 + int(position.quality > 0.3),
         compounding=device.compounding,
         persistence=device.persistence,
@@ -93,13 +95,13 @@ def window_db(rng: np.random.Generator, grid: BeamGrid, quality: float) -> Float
     patches = (
         4.0 * speckle.smooth_field(rng, (2 * grid.lines, grid.samples + 64), (14.0, 26.0))[: grid.lines, : grid.samples]
     )
-    edge_db = rng.uniform(3, 18, size=2)
+    edge_db = rng.uniform(0, 10, size=2)
     edges = (
         -edge_db[0] * np.clip((-share - 0.55) / 0.45, 0, 1) ** 1.5
         - edge_db[1] * np.clip((share - 0.55) / 0.45, 0, 1) ** 1.5
     )
     # The TGC sliders as somebody left them: most hold the near field down.
-    near, middle, far = rng.normal((-7.0, 0.0, 0.0), (3.0, 1.5, 4.0))
+    near, middle, far = rng.normal((-5.0, 0.0, -2.0), (3.0, 1.5, 3.0))
     sliders = np.interp(grid.depths_mm / grid.depth_mm, [0.0, 0.18, 0.55, 1.0], [near + 2, near, middle, far])
     patches = patches + sliders.astype(np.float32)
     window = (smooth + edges).astype(np.float32)[:, None] + patches

@@ -15,18 +15,18 @@ from jaxtyping import Float, Float32, UInt8
 from sslecho.phantom import speckle
 from sslecho.phantom.geometry import BeamGrid, scan_converter
 from sslecho.phantom.scene import Stage
+from sslecho.phantom.speckle import DB
 from sslecho.phantom.tissues import Tissue, structure_table
 
 TGC_DB_PER_CM_MHZ = 0.5  # what the scanner assumes of all tissue
 MOST_ENHANCEMENT_DB = 5.0
-BELOW_WHITE_DB = 12.5  # where the 96th percentile of the echoes should lie: walls light gray, only the brightest white
-SAME_TISSUE = np.float32(0.85)  # share of the tissue's echo that is the same in every beat and in every repeat
+BELOW_WHITE_DB = 10.0  # where the 96th percentile of the echoes should lie: walls light gray, only the brightest white
+SAME_TISSUE = np.float32(0.96)  # share of the tissue's echo that is the same in every beat and in every repeat
 # Elevation: a slice some millimeters thick meets curved and slanted walls, so that their edges are soft and
 # thin leaflets pale. Chosen: half of the elevational beam width (4-6 mm at 100 mm), walls at about 45 degrees.
 SLICE_MM = 1.6
 ROUGH_DB = 5.0  # SD along a wall of what its surface reflects (chosen)
-SMOOTH_SHARE = np.float32(0.5)  # amplitude of a surface that reflects as a mirror; the rest is as rough as speckle
-DB = np.float32(np.log(10) / 20)  # amplitude = exp(DB * decibels)
+SMOOTH_SHARE = np.float32(0.35)  # amplitude of a surface that reflects as a mirror; the rest is as rough as speckle
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Look:
         haze_db: side lobes and multiple scattering, against the echo that makes them.
         noise_db: receiver noise at the face against myocardium; it rises by 10 dB over the depth.
         clutter, clutter_mm, reverberations: of the near field: amplitude, decay with depth, bands.
+        near_haze_db: multiple scattering between chest wall and probe, at the face; it falls by 8.7 dB every 25 mm.
         texture_db: SD of the slow texture.
         dropout_db: loss of a wall that runs along the beam.
         compounding: share of the blurred frame.
@@ -57,15 +58,16 @@ class Look:
     dynamic_range_db: float = 60.0
     white_db: float = 22.0
     gain_db: float = 0.0
-    auto_gain: float = 0.8
+    auto_gain: float = 0.9
     gamma: float = 1.0
     haze_db: float = -34.0
     noise_db: float = -44.0
     clutter: float = 0.9
     clutter_mm: float = 7.0
+    near_haze_db: float = -200.0
     reverberations: int = 2
-    texture_db: float = 4.0
-    dropout_db: float = 9.0
+    texture_db: float = 5.0
+    dropout_db: float = 4.0
     compounding: float = 0.4
     persistence: float = 0.0
 
@@ -137,7 +139,7 @@ class Renderer:
         self._scatterers = speckle.complex_white(view_rng, *speckle.CELLS).ravel()
         rows, columns = speckle.CELLS
         # Elongated across the beam: the walls' layers and the muscle of the surroundings mostly lie so.
-        fine = speckle.smooth_field(view_rng, (rows, columns // 2), (1.4, 3.5))
+        fine = speckle.smooth_field(view_rng, (rows, columns // 2), (0.9, 2.0))
         coarse = speckle.smooth_field(view_rng, (rows, columns // 2), (4.0, 8.0))
         self._texture = (look.texture_db * (0.8 * fine + 0.6 * coarse)).ravel()
         self._patches = speckle.smooth_field(view_rng, (rows, columns // 2), (7.0, 9.0)).ravel()
@@ -145,6 +147,7 @@ class Renderer:
         still = speckle.near_field(
             view_rng, grid, clutter=look.clutter, decay_mm=look.clutter_mm, bands=look.reverberations
         )
+        still += speckle.haze(view_rng, grid, look.near_haze_db)
         self._still = np.ascontiguousarray(still)
         noise = speckle.convolve(speckle.complex_white(rng, 2 * grid.lines, grid.samples + 64), self._axial, axis=1)
         self._noise = noise
@@ -300,12 +303,12 @@ class Renderer:
     def compress(self, power: Float32[np.ndarray, "lines samples"]) -> Float32[np.ndarray, "lines samples"]:
         """Squared envelope -> gray values 0..255 on the beam grid."""
         look = self.look
+        if look.compounding > 0:
+            power = speckle.soften(speckle.soften(power, look.compounding, 0), look.compounding, 1)
         gray = np.log10(np.maximum(power, np.float32(1e-12)))
         gray *= np.float32(10 / look.dynamic_range_db)
         gray += np.float32(1 - self._white_db / look.dynamic_range_db)
         np.clip(gray, 0, 1, out=gray)
-        if look.compounding > 0:
-            gray = speckle.soften(speckle.soften(gray, look.compounding, 0), look.compounding, 1)
         np.power(gray, np.float32(look.gamma), out=gray)
         gray *= 255
         return gray

@@ -11,6 +11,8 @@ from sslecho.phantom.geometry import BeamGrid
 
 CELLS = (256, 512)  # rows (depth) and columns; powers of two, so that wrapping around is a bit mask
 CELL_MM = 0.5
+HAZE_MM = 25.0  # depth over which near-field haze falls to 1/e of its amplitude (chosen)
+DB = np.float32(np.log(10) / 20)  # amplitude = exp(DB * decibels)
 
 
 def complex_white(rng: np.random.Generator, *shape: int) -> Complex64[np.ndarray, "..."]:
@@ -98,9 +100,25 @@ def near_field(
     depths = grid.depths_mm
     spacing = rng.uniform(10, 12)
     amplitude = clutter * np.exp(-depths / decay_mm) + 1.5 * np.exp(-((depths / 2.0) ** 2))
-    bright = np.zeros_like(depths)
-    for k in range(1, bands + 1):
-        bright += clutter * 0.5 * np.exp(-k / 2.0) * np.exp(-(((depths - k * spacing) / 0.7) ** 2))
     speckle = complex_white(rng, grid.lines, grid.samples)
-    wobble = 1 + 0.5 * smooth_field(rng, (grid.lines, 1), (14.0, 0.1))
-    return (amplitude * speckle + bright * (wobble + 0.7 * speckle)).astype(np.complex64)
+    still = amplitude * speckle
+    for k in range(1, bands + 1):
+        # No echo of an echo is as straight and as even as the probe's face.
+        bent = k * spacing + 0.5 * smooth_field(rng, (2 * grid.lines, 1), (12.0, 0.1))[: grid.lines]
+        strength = (
+            clutter * 0.4 * np.exp(-k / 2.0) * np.exp(DB * 5 * smooth_field(rng, (2 * grid.lines, 1), (7.0, 0.1)))
+        )
+        band = np.exp(-(((depths[None, :] - bent) / 0.9) ** 2))
+        still += strength[: grid.lines] * band * (0.4 + speckle)
+    return still.astype(np.complex64)
+
+
+def haze(rng: np.random.Generator, grid: BeamGrid, level_db: float) -> Complex64[np.ndarray, "lines samples"]:
+    """Echoes that went to and fro before the heart: they stand still and fade over some centimeters.
+
+    Args:
+        level_db: at the face, against myocardium.
+    """
+    patches = 4.0 * smooth_field(rng, (2 * grid.lines, grid.samples), (16.0, 16.0))[: grid.lines]
+    fading = level_db - grid.depths_mm * np.float32(8.7 / HAZE_MM) + patches
+    return (np.exp(DB * fading) * complex_white(rng, grid.lines, grid.samples)).astype(np.complex64)
