@@ -133,6 +133,10 @@ STRUCTURES: dict[str, str] = {
     "cervix": "cervix",
     "canal": "canal",
     "bladder": "fluid",
+    # lung between two ribs
+    "rib": "bone",
+    "pleura": "pericardium",
+    "a_line": "lung",
 }
 
 STRUCTURE_NUMBER: dict[str, int] = {name: number for number, name in enumerate(STRUCTURES, start=1)}
