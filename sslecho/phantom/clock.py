@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-COURSES = ("contraction", "mitral", "aortic", "breath", "a_wave")
+NEARLY_CLOSED = 0.2  # opening of the mitral valve in mid-diastole; chosen
+COURSES = ("contraction", "mitral", "aortic", "breath", "a_wave", "flash")
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Rhythm:
 
 
 def draw_rhythm(rng: np.random.Generator) -> Rhythm:
-    """Rate N(70, 12) within 50-105; fibrillation in 8 %."""
+    """Rate N(70, 12) within 50-105; fibrillation in 8 %: no A wave, and beats whose lengths differ by 18 %."""
     rate = float(np.clip(rng.normal(70, 12), 50, 105))
     fibrillation = bool(rng.uniform() < 0.08)
     return Rhythm(rate, 0.18 if fibrillation else 0.03, fibrillation, float(rng.uniform(12, 18)))
@@ -52,7 +53,8 @@ def beat_courses(
         fibrillation: no A wave.
 
     Returns:
-        contraction: 0 at end-diastole, 1 at end-systole; mitral, aortic: opening 0..1; a_wave: atrial kick 0..1.
+        contraction: 0 at end-diastole, 1 at end-systole; mitral, aortic: opening 0..1; a_wave: atrial kick 0..1;
+        flash: the early inward beat of a septum that is paced first, and its rebound, -0.5..1.
     """
     rate = 60_000 / beat_ms
     aortic_opens, aortic_closes = 131 - 0.4 * rate, 546 - 2.1 * rate
@@ -73,8 +75,9 @@ def beat_courses(
     a_wave = np.zeros_like(t_ms) if fibrillation else bump(a_peak, 50, 55)
     diastole = _smooth_step((t_ms - mitral_opens) / 40) * (1 - _smooth_step((t_ms - beat_ms + mitral_closes) / 25))
     # Between the waves the leaflets drift together but don't meet: the "M" of an M-mode picture.
-    mitral = diastole * np.clip(np.maximum(np.maximum(e_wave, 0.8 * a_wave), 0.28), 0, 1)
-    return {"contraction": contraction, "mitral": mitral, "aortic": aortic, "a_wave": a_wave * diastole}
+    mitral = diastole * np.clip(np.maximum(np.maximum(e_wave, 0.8 * a_wave), NEARLY_CLOSED), 0, 1)
+    flash = bump(np.full_like(beat_ms, 85.0), 30, 30) - 0.5 * bump(0.5 * (aortic_closes + 150), 90, 90)
+    return {"contraction": contraction, "mitral": mitral, "aortic": aortic, "a_wave": a_wave * diastole, "flash": flash}
 
 
 def clip_courses(
@@ -101,5 +104,12 @@ def clip_courses(
 
 def still_courses(*, contraction: float) -> Float[np.ndarray, " courses"]:
     """The coefficients of one moment, for sheets and tests: 0 = end-diastole, 1 = end-systole."""
-    values = {"contraction": contraction, "mitral": 0.0, "aortic": 0.9 * contraction, "breath": 0.0, "a_wave": 0.0}
+    values = {
+        "contraction": contraction,
+        "mitral": 0.0,
+        "aortic": 0.9 * contraction,
+        "breath": 0.0,
+        "a_wave": 0.0,
+        "flash": 0.0,
+    }
     return np.array([values[name] for name in COURSES])

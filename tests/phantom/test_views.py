@@ -121,7 +121,7 @@ def test_the_vena_cava_breathes_and_the_aorta_does_not_collapse():
     clip = EchoClip(Factors.from_seed(0), patient=1, view="sc_ivc", frames=1, size=128, jitter=0.0)
     widths = []
     for breath in (-1.0, 1.0):
-        coefficients = np.array([0, 0, 0, breath, 0], float)
+        coefficients = np.array([0, 0, 0, breath, 0, 0], float)
         widths.append(area(clip.renderer.labels_picture(clip.stage.label_map(coefficients)), "ivc"))
     assert widths[1] < 0.85 * widths[0]
     calm, pulse = (area(label_map("sc_aorta", 1, s), "aorta") for s in (0.0, 1.0))

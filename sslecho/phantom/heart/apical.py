@@ -20,7 +20,7 @@ def _ventricle(p: Patient, x: float, lean: float, annulus: float, width: float =
     """The left ventricle under the probe; a large heart's apex stays where the ribs let it be."""
     top = CENTER_MM - (CENTER_MM - APEX_MM) / p.size[1]
     apex = (x, top)
-    return Ventricle(apex, (x + lean, top + p.lv_length_mm), width * p.lv_diameter_mm / 2, p.wall_mm, annulus)
+    return Ventricle(apex, (x + lean, top + p.lv_length_mm - 3), width * p.lv_diameter_mm / 2, p.wall_mm, annulus)
 
 
 def _breath(p: Patient):
@@ -61,7 +61,7 @@ def a2c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     layers.grooves(pen, v.beyond([(-annulus - 11, 4), (annulus + 11, 4), (-annulus - 16, -10)]))
     unit = np.array([(-0.38, 0.0), (0, -0.02), (0.38, 0.0), (0.5, 0.35), (0.42, 0.75), (0.08, 0.99), (-0.34, 0.84),
                      (-0.49, 0.36)])  # fmt: skip
-    la = v.beyond(unit * (p.la_width_mm, p.la_length_mm) + (0, 2))
+    la = v.beyond(unit * (p.la_width_mm, p.la_length_mm - 4) + (0, 2))
     pen.area("vein", v.beyond([(annulus + 2, 4), (annulus + 13, 3), (annulus + 18, 13), (annulus + 6, 18)]))
     pen.tube("vein", v.beyond([(-8, p.la_length_mm - 3), (-15, p.la_length_mm + 14)]), 4.0)
     layers.atrium(pen, "la", la)
@@ -96,7 +96,9 @@ def a2c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
         "contraction": together(
             squeeze(v, p.shortening, p.thickening, sides=p.wall_motion("inferior", "anterior")),
             descend(v.apex, v.base, p.base_descent_mm, roof_mm=p.la_length_mm),
-            shrink(v.beyond((0, p.la_length_mm / 2))[0], (p.la_width_mm / 2, p.la_length_mm / 2), -0.13 * strength),
+            shrink(
+                v.beyond((0, p.la_length_mm / 2))[0], (p.la_width_mm / 2, p.la_length_mm / 2), (-0.26 * strength, 0.0)
+            ),
         ),
         "a_wave": nudge(v.beyond((0, 25))[0], 18, (0, 2.0)),
         "breath": _breath(p),

@@ -17,7 +17,7 @@ ATRIUM = [(0.05, 0.0), (0.45, -0.02), (0.84, 0.0), (0.99, 0.38), (0.86, 0.84), (
 # Width of the right ventricle over its length from the annulus: shares of (base, mid) diameter.
 RV_WIDTHS = [(0.03, 0.9, 0.0), (0.2, 1.0, 0.0), (0.4, 0.45, 0.62), (0.6, 0.0, 0.94), (0.8, 0.0, 0.6), (0.95, 0.0, 0.22)]
 # What the other movements do to the right ventricle's area; found on label maps.
-RV_LENGTH_LOSS, RV_SEPTAL_GAIN = 0.15, 0.14
+RV_LENGTH_LOSS, RV_SEPTAL_GAIN = 0.18, 0.06
 
 
 def _septal_edge(v: Ventricle, along) -> np.ndarray:
@@ -28,7 +28,7 @@ def _right_ventricle(pen: Pen, p: Patient, v: Ventricle) -> tuple[np.ndarray, np
     """Draws it; returns the septal and the lateral hinge of its valve."""
     top = 1 - p.annuli_apart_mm / v.length_mm
     share = np.array([u for u, _, _ in RV_WIDTHS])
-    width = np.array([base * p.rv_base_mm + mid * p.rv_mid_mm for _, base, mid in RV_WIDTHS])
+    width = np.array([base * (p.rv_base_mm - 2) + mid * p.rv_mid_mm for _, base, mid in RV_WIDTHS])
     along = top - share * p.rv_length_mm / v.length_mm
     edge = _septal_edge(v, np.maximum(along, 0.02))
     outline = np.concatenate([v.at(along, edge + 2), v.at(along, edge - width)[::-1]])
@@ -48,9 +48,11 @@ def _atria(pen: Pen, p: Patient, v: Ventricle, tilt: float) -> None:
     unit = np.array(ATRIUM)
     narrow = 1 - 0.15 * tilt
     edge = -v.annulus * v.half_mm - 2.0
-    left = np.stack([edge + 8 * tilt + unit[:, 0] * p.la_width_mm * narrow, 2 + unit[:, 1] * p.la_length_mm], axis=1)
-    right = np.stack([edge - SEPTUM_MM - 8 * tilt - unit[:, 0] * p.ra_width_mm * narrow,
-                      2 - p.annuli_apart_mm + unit[:, 1] * p.ra_length_mm], axis=1)  # fmt: skip
+    left = np.stack(
+        [edge + 8 * tilt + unit[:, 0] * (p.la_width_mm + 1.5) * narrow, 2 + unit[:, 1] * (p.la_length_mm - 5)], axis=1
+    )
+    right = np.stack([edge - SEPTUM_MM - 8 * tilt - unit[:, 0] * (p.ra_width_mm - 4.5) * narrow,
+                      2 - p.annuli_apart_mm + unit[:, 1] * (p.ra_length_mm - 5)], axis=1)  # fmt: skip
     for x in (0.25, 0.8):
         start = np.array([edge + x * p.la_width_mm, p.la_length_mm - 3])
         pen.tube("vein", v.beyond([start, shifted(start, 14 * (x - 0.5), 16)]), 4.0)
@@ -157,7 +159,7 @@ def four_chambers(pen: Pen, p: Patient, v: Ventricle, tilt: float = 0.0) -> dict
             descend(v.apex, v.base, p.base_descent_mm, roof_mm=p.la_length_mm),
             pull(line, loss, p.rv_base_mm),
             nudge(v.beyond(outer)[0], 13, -further * v.direction),
-            shrink(atrium, (p.la_width_mm / 2, p.la_length_mm / 2), -0.13 * strength, angle_deg=-v.turn_deg),
+            shrink(atrium, (p.la_width_mm / 2, p.la_length_mm / 2), (-0.26 * strength, 0.0), angle_deg=-v.turn_deg),
         ),
         "a_wave": nudge(v.beyond((0, 25))[0], 18, 2.0 * v.direction),
     }

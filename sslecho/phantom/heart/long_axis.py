@@ -34,7 +34,7 @@ def long_axis(
                        p.ascending_aorta_mm, p.ascending_aorta_mm]) / 2  # fmt: skip
     path = v.beyond([(root, -6), (root, 2), (root + 2, 13), (root + 4, 26), (root + 7, 40), (root + 12, 64)])
     behind = root + 2 - p.aortic_sinus_mm / 2 - 3.5
-    la = np.array([(behind - u * p.la_diameter_mm, z * p.la_length_mm / 48) for u, z in ATRIUM])
+    la = np.array([(behind - u * (p.la_diameter_mm - 1.5), z * p.la_length_mm / 48) for u, z in ATRIUM])
     floor = behind - p.la_diameter_mm
 
     radius = p.descending_aorta_mm / 2
@@ -92,7 +92,7 @@ def long_axis(
         "contraction": together(
             squeeze(v, p.shortening, p.thickening, sides=p.wall_motion("inferolateral", "anteroseptal")),
             descend(v.apex, v.base, 0.85 * p.base_descent_mm, roof_mm=p.la_length_mm),
-            shrink(atrium, (p.la_diameter_mm / 2, 24), -0.12 * strength, angle_deg=-v.turn_deg),
+            shrink(atrium, (p.la_diameter_mm / 2, 24), (-0.22 * strength, -0.05 * strength), angle_deg=-v.turn_deg),
         ),
         "a_wave": nudge(v.beyond((behind - 12, 20))[0], 16, 1.5 * v.direction),
     }

@@ -90,7 +90,6 @@ def rv_inflow(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     hinges = rv_at([(28, 46), (-4, 88)])
     layers.orifice(pen, "rv", rv_at([(26, 50), (-1, 85)]), 9.0)
     pen.line("atrial_wall", [(38, 112), (43, 108), (48, 102)], 1.1)
-    pen.line("moderator_band", rv_at([(-52, 66), (-42, 70), (-36, 84)]), 1.2)
     if p.pacing_wire:
         pen.line("wire", rv_at([(64, 96), (20, 70), (-30, 62), (-56, 70)]), 1.2)
     meet, opened = rv_at((7, 64)), rv_at([(2, 44), (-18, 76)])
