@@ -27,7 +27,7 @@ def _breath(p: Patient):
     return drift(p.breath_mm / 2 * np.array([0.25, 0.97]))
 
 
-def _four_or_five(pen: Pen, patient: Patient, tilt: float) -> Scene:
+def four_or_five(pen: Pen, patient: Patient, tilt: float) -> Scene:
     p = patient.in_template()
     layers.chest_wall(pen, LUNG_WALL_MM)
     v = _ventricle(p, 8.0, 8.0, 0.72)
@@ -44,12 +44,12 @@ def _tilt(rng: np.random.Generator) -> float:
 
 def a4c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Apical four chambers: right heart on the left, tricuspid nearer the apex than the mitral valve."""
-    return _four_or_five(pen, patient, _tilt(rng))
+    return four_or_five(pen, patient, _tilt(rng))
 
 
 def a5c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     """Apical five chambers: tilted up until the outflow tract and the root open between the atria."""
-    return _four_or_five(pen, patient, 1 - _tilt(rng))
+    return four_or_five(pen, patient, 1 - _tilt(rng))
 
 
 def a2c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
