@@ -16,6 +16,7 @@ from sslecho.api.split import split
 from sslecho.api.visualize import visualize
 from sslecho.config import build, identity, to_toml
 from sslecho.data.store import Store
+from sslecho.phantom.heart.views import VIEWS
 from sslecho.rundir import RunDir, say
 
 # Small enough for two cores and three minutes; a real run has more of everything. With so few steps a small
@@ -72,6 +73,7 @@ def demo(out: Path | str = "sslecho-demo", *, overwrite: bool = False, **options
         lambda: phantom(
             archive,
             kind=settings.kind,
+            classes=tuple(VIEWS) if settings.kind == "echo" else (),  # clips of moving views: no stills, no `other`
             patients=settings.patients,
             frames=FRAMES,
             size=PIXELS,

@@ -175,7 +175,8 @@ class DemoSettings(Machine):
     patients: int = option(60, "How many patients are simulated.", minimum=24)
     epochs: int = option(18, "Epochs of pretraining.", minimum=1)
     device: str = option("auto", "Where to train and embed.", choices=("auto", "cpu", "cuda"), decides=False)
-    seed: int = option(0, "Decides every random number.", minimum=0)
+    # Of the seeds that the phantom was not tuned on.
+    seed: int = option(10_000, "Decides every random number.", minimum=0)
 
 
 @dataclass(frozen=True)

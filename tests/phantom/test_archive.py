@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from sslecho.errors import InputError, SettingsError
 from sslecho.phantom.archive import COLUMNS, truth_folder, write_archive
 from sslecho.phantom.devices import DEVICES, draw_settings
+from sslecho.phantom.echo import Drive, EchoClip
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.geometry import BeamGrid, ScanConverter
 from sslecho.phantom.overlay import burn_in, draw_identity, overlay_picture
@@ -110,6 +112,71 @@ def test_another_archive_or_a_foreign_folder_is_left_alone(tmp_path):
     with pytest.raises(InputError, match="not empty and holds no phantom archive"):
         write_archive(foreign, kind="echo", format="png", **SMALL)
     assert [path.name for path in foreign.iterdir()] == ["cat.jpg"]
+
+
+def test_only_the_named_classes_are_drawn(tmp_path):
+    counts = write_archive(tmp_path / "two", kind="echo", classes=["a4c", "plax"], **SMALL)
+    assert set(counts["classes"]) == {"a4c", "plax"}
+    assert write_archive(tmp_path / "two", kind="echo", classes=["a4c", "plax"], **SMALL)["already"]
+    with pytest.raises(SettingsError, match="class 'a4' is not of kind echo; take some of plax, "):
+        write_archive(tmp_path / "x", kind="echo", classes=["a4"], **SMALL)
+
+
+def test_one_fan_for_all_devices(tmp_path):
+    """With `fan="same"` outlines differ by depth alone, which the view sets; each device has its own otherwise."""
+    many = {**SMALL, "patients": 12, "views_per_patient": 1, "clips_per_view": 1, "frames_per_clip": 1}
+    radii, angles = {}, {}
+    for fan in ("device", "same"):
+        write_archive(tmp_path / fan, kind="echo", classes=["a4c"], fan=fan, **many)
+        records = [json.loads(p.read_text()) for p in (truth_folder(tmp_path / fan) / "clips").iterdir()]
+        radii[fan] = {record["latents"]["radius_mm"] for record in records}
+        angles[fan] = {record["latents"]["angle_deg"] for record in records}
+        assert len({record["rows"][0]["device"] for record in records}) > 1
+    assert len(radii["device"]) > 1
+    assert len(angles["device"]) > 4
+    assert len(radii["same"]) == len(angles["same"]) == 1
+
+
+def test_an_archive_of_another_version_is_left_alone(tmp_path, monkeypatch):
+    out = tmp_path / "echo"
+    write_archive(out, kind="echo", **SMALL)
+    monkeypatch.setattr(sys.modules[write_archive.__module__], "PHANTOM_VERSION", 10**6)
+    with pytest.raises(InputError, match=r"another phantom archive \(version \d+ instead of 1000000\)"):
+        write_archive(out, kind="echo", **SMALL)
+
+
+def test_a_site_shows_its_pictures_its_own_way():
+    """Mirrored and upside down are the same picture turned round, sector and labels with it."""
+    factors = Factors.from_seed(3)
+    plain, turned = (
+        EchoClip(factors, patient=0, view="a4c", frames=1, size=64, sites=(site,)).render(with_labels=True)
+        for site in (Site("handheld"), Site("handheld", apical_mirrored=True, apex_down=True))
+    )
+    np.testing.assert_array_equal(turned.frames, plain.frames[:, ::-1, ::-1])
+    np.testing.assert_array_equal(turned.labels, plain.labels[:, ::-1, ::-1])
+    np.testing.assert_array_equal(turned.sector, plain.sector[::-1, ::-1])
+    assert (turned.latents["mirrored"], turned.latents["upside_down"]) == (True, True)
+    short = EchoClip(factors, patient=0, view="psax_mid", frames=1, size=64, sites=(Site("handheld", True),))
+    assert short.flips == (False, False)
+
+
+def test_drives_move_the_plane_and_take_echoes():
+    """A drive that is 0 throughout changes nothing; one that is 1 shifts the plane or darkens it."""
+    factors = Factors.from_seed(3)
+
+    def frames(value: float, **what) -> np.ndarray:
+        def drives(courses, patient):
+            return [Drive("probe", np.full(len(courses["breath"]), value), **what)]
+
+        return EchoClip(factors, patient=0, view="a4c", frames=2, size=64, drives=drives).render().frames
+
+    plain = EchoClip(factors, patient=0, view="a4c", frames=2, size=64).render().frames
+    shift = {"mode": lambda points: np.broadcast_to([25.0, 0.0], points.shape)}
+    loss = {"loss_db": lambda grid: np.full((grid.lines, grid.samples), 30.0, np.float32)}
+    for what in (shift, loss):
+        np.testing.assert_array_equal(frames(0.0, **what), plain)
+        assert np.abs(frames(1.0, **what).astype(float) - plain).mean() > 4
+    assert frames(1.0, **loss).mean() < 0.6 * plain.mean()
 
 
 def test_all_bad_settings_are_named_at_once(tmp_path):
