@@ -184,15 +184,17 @@ def texture_statistics(clip: Measured) -> dict[str, float]:
     return row
 
 
-def phantom_clip(seed: int, *, patient: int, view: str, acquisition: int = 0, size: int | None = None) -> Measured:
-    """Every fifth frame of a simulated clip of 16, as a real one would be read.
+def phantom_clip(
+    seed: int, *, patient: int, view: str, acquisition: int = 0, size: int | None = None, frames: int = 16
+) -> Measured:
+    """Every fifth frame of a simulated clip, as a real one would be read.
 
     Args:
         size: the picture's side; None: as many pixels as make them REAL_MM_PER_PIXEL.
     """
-    settings = {"patient": patient, "view": view, "acquisition": acquisition, "frames": 16}
+    settings = {"patient": patient, "view": view, "acquisition": acquisition, "frames": frames}
     factors = Factors.from_seed(seed)
     if size is None:
         size = round(256 * EchoClip(factors, **settings).renderer.converter.mm_per_pixel / REAL_MM_PER_PIXEL)
-    frames = EchoClip(factors, size=size, **settings).render().frames
-    return Measured(f"p{patient} {view} {acquisition}", f"p{patient}", frames[::5], sector_of(frames[::5]))
+    pictures = EchoClip(factors, size=size, **settings).render().frames[::5]
+    return Measured(f"p{patient} {view} {acquisition}", f"p{patient}", pictures, sector_of(pictures))

@@ -76,11 +76,12 @@ def draw_look(settings: Settings, position: Position, body_haze: float) -> Look:
         dynamic_range_db=settings.dynamic_range_db,
         gain_db=position.gain_db,
         gamma=settings.gamma,
+        s_shape=device.s_shape,
         haze_db=min(haze, -15.0),
-        noise_db=-50.0 + 8 * position.quality,
+        noise_db=-55.0 + 8 * position.quality,
         clutter=0.6 + 0.6 * body_haze + 0.4 * position.quality,
         clutter_mm=4.0 + 6.0 * body_haze,
-        near_haze_db=-26.0 + 14.0 * body_haze,
+        near_haze_db=-20.0 + 12.0 * body_haze,
         reverberations=2 + int(position.quality > 0.3),
         compounding=device.compounding,
         persistence=device.persistence,
@@ -93,7 +94,7 @@ def window_db(rng: np.random.Generator, grid: BeamGrid, quality: float) -> Float
     smooth = 1.6 * speckle.smooth_field(rng, (2 * grid.lines, 1), (16.0, 0.1))[: grid.lines, 0]
     # Aberration and what lies before the heart: patches of a few centimeters come out darker or brighter.
     patches = (
-        4.0 * speckle.smooth_field(rng, (2 * grid.lines, grid.samples + 64), (14.0, 26.0))[: grid.lines, : grid.samples]
+        5.0 * speckle.smooth_field(rng, (2 * grid.lines, grid.samples + 64), (14.0, 26.0))[: grid.lines, : grid.samples]
     )
     edge_db = rng.uniform(0, 10, size=2)
     edges = (
