@@ -68,7 +68,7 @@ def draw_position(factors: Factors, keys: tuple[int | str, ...], acquisition: in
 def draw_look(settings: Settings, position: Position, body_haze: float) -> Look:
     """Device, settings, gain and the body's haze as one look."""
     device = settings.device
-    haze = device.haze_db - 5 + 9 * position.quality + 8 * body_haze
+    haze = device.haze_db - 2 + 9 * position.quality + 8 * body_haze
     return Look(
         frequency_mhz=settings.frequency_mhz,
         axial_fwhm_mm=settings.axial_fwhm_mm,

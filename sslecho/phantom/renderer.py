@@ -23,12 +23,14 @@ MOST_ENHANCEMENT_DB = 5.0
 # Where between black and white the 96th percentile of the echoes should lie: walls light gray, only the brightest
 # white. An S-shaped curve lifts what lies above the middle, hence the second.
 BRIGHT, BRIGHT_S = 0.80, 0.62
+FLOWING = 0.7  # persistence up to which scatterers flow (chosen)
 SAME_TISSUE = np.float32(0.96)  # share of the tissue's echo that is the same in every beat and in every repeat
 # Elevation: a slice some millimeters thick meets curved and slanted walls, so that their edges are soft and
 # thin leaflets pale. Chosen: half of the elevational beam width (4-6 mm at 100 mm), walls at about 45 degrees.
 SLICE_MM = 1.6
-ROUGH_DB = 5.0  # SD along a wall of what its surface reflects (chosen)
-SMOOTH_SHARE = np.float32(0.35)  # amplitude of a surface that reflects as a mirror; the rest is as rough as speckle
+ROUGH_DB = 7.0  # SD along a wall of what its surface reflects (chosen)
+SKEW = np.float32(0.3)  # of the fine texture in dB (chosen)
+SMOOTH_SHARE = np.float32(0.5)  # amplitude of a surface that reflects as a mirror; the rest is as rough as speckle
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,8 @@ class Renderer:
         self._patchy = structure_table("patchy_db", tissues)
         self._reflectance = structure_table("reflectance", tissues)
         self._persistence = structure_table("persistence", tissues)
-        self._returning = np.where(self._persistence > 0.9, SAME_TISSUE, np.float32(0))
+        self._textured = (self._persistence > FLOWING).astype(np.float32)
+        self._returning = np.where(self._persistence > FLOWING, SAME_TISSUE, np.float32(0))
         self._crowding_db = self._crowding()
         pitch_mm = (self.grid.radius_mm + 0.6 * self.grid.depth_mm) * np.deg2rad(self.grid.line_step_deg)
         # Odd box widths; two passes are a triangle of that half width.
@@ -145,7 +148,9 @@ class Renderer:
         self._scatterers = speckle.complex_white(view_rng, *speckle.CELLS).ravel()
         rows, columns = speckle.CELLS
         # Elongated across the beam: the walls' layers and the muscle of the surroundings mostly lie so.
-        fine = speckle.smooth_field(view_rng, (rows, columns // 2), (0.9, 2.0))
+        fine = speckle.smooth_field(view_rng, (rows, columns // 2), (0.8, 1.5))
+        # Few bright strands between much that is even: real tissue's texture is skewed.
+        fine = (fine + SKEW * (fine * fine - 1)) / np.sqrt(1 + 2 * SKEW**2)
         coarse = speckle.smooth_field(view_rng, (rows, columns // 2), (4.0, 8.0))
         self._texture = (look.texture_db * (0.8 * fine + 0.6 * coarse)).ravel()
         self._patches = speckle.smooth_field(view_rng, (rows, columns // 2), (7.0, 9.0)).ravel()
@@ -217,7 +222,7 @@ class Renderer:
         across, along = self._gradient(self._thick(self._reflectance[labels]))
         step = along * along
         step /= step + across * across + np.float32(1e-4)
-        return np.abs(along) * step
+        return np.abs(along) * step * np.float32(SLICE_MM)
 
     def _gather(
         self, labels: np.ndarray, coefficients: np.ndarray, frame: int
@@ -230,7 +235,9 @@ class Renderer:
         cell = ((row & 255) << 9) | (column & 511)
         slow = (((row >> 1) & 255) << 8) | ((column >> 1) & 255)
         texture, surface = self._texture.take(slow), self._surface.take(slow)
-        texture += self._patches.take(slow) * self._patchy.take(labels.ravel())
+        flat = labels.ravel()
+        texture *= self._textured.take(flat)
+        texture += self._patches.take(slow) * self._patchy.take(flat)
         # Scatterers turn over from one draw to the next on a quarter circle; blood takes a step of acos(.6) per
         # frame, tissue of acos(.97).
         step = np.arccos(self._persistence) / (np.pi / 2)
@@ -238,7 +245,6 @@ class Renderer:
         which = np.floor(turn).astype(np.int64)
         angle = ((turn - which) * (np.pi / 2)).astype(np.float32)
         moving = np.sqrt(1 - self._returning**2)
-        flat = labels.ravel()
         limit = self._scatterers.size - 1
         first = (cell + self._offsets[which % 4096].astype(np.int32).take(flat)) & limit
         second = (cell + self._offsets[(which + 1) % 4096].astype(np.int32).take(flat)) & limit
@@ -284,7 +290,7 @@ class Renderer:
         signal += self._noise[line : line + lines, sample % 64 : sample % 64 + samples] * self._noise_gain
         signal = speckle.convolve(signal, self._lateral, axis=0)
         power = np.real(signal) ** 2 + np.imag(signal) ** 2
-        power += np.float32(10 ** (self.look.haze_db / 10)) * speckle.box_blur(power, 7, 9)
+        power += np.float32(10 ** (self.look.haze_db / 10)) * speckle.box_blur(power, 11, 9)
         return power, labels
 
     def beams(
