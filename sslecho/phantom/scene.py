@@ -7,6 +7,7 @@ product, and the inverse motion that carries the speckle is the same sum over fi
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -102,7 +103,7 @@ class Stage:
         self._modes = [name for name in self.courses if name in scene.modes]
         self._mode_columns = np.array([self.courses.index(name) for name in self._modes], dtype=np.int64)
         self._stack_shapes(placement)
-        self._stack_fields(placement)
+        self._placement = placement
 
     def _stack_shapes(self, placement: Placement) -> None:
         """One array for all vertices: a closed outline first as it is, a line as its left and right edge."""
@@ -139,18 +140,19 @@ class Stage:
         self._before, self._after = before, after
         self._has_lines = bool((widths > 0).any())
 
-    def _stack_fields(self, placement: Placement) -> None:
-        """Where every sample's material was at rest, and how that changes with the time courses."""
+    @cached_property
+    def _material(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where the samples' material was at rest, [2, points], and how each mode changes that, [modes, 2, points]."""
         screen = self.grid.points_mm.reshape(-1, 2).astype(np.float64)
-        rest = placement.unplace(screen)
-        self._material = np.ascontiguousarray(rest.T, dtype=np.float32)
+        rest = self._placement.unplace(screen)
         fields = [np.ascontiguousarray(self.scene.modes[name](rest).T, dtype=np.float32) for name in self._modes]
-        self._fields = np.stack(fields) if fields else np.zeros((0, 2, len(rest)), np.float32)
+        stacked = np.stack(fields) if fields else np.zeros((0, 2, len(rest)), np.float32)
+        return np.ascontiguousarray(rest.T, dtype=np.float32), stacked
 
     def material_mm(self, coefficients: Float[np.ndarray, " courses"]) -> Float[np.ndarray, "2 points"]:
         """(x, z) at rest of the material that is now at every sample; first order in the displacement."""
-        material = self._material
-        for weight, mode_field in zip(coefficients[self._mode_columns], self._fields, strict=True):
+        material, fields = self._material
+        for weight, mode_field in zip(coefficients[self._mode_columns], fields, strict=True):
             if abs(weight) > 1e-3:
                 material = material - np.float32(weight) * mode_field
         return material

@@ -80,6 +80,7 @@ def a2c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     pen.area("myocardium", v.outside(float(left), float(right)), rough_mm=0.9)
     pen.area("lv", v.cavity(), rough_mm=1.0)
     layers.trabeculae(pen, v, 11)
+    layers.tendons(pen, v)
     pen.area("la", la, rough_mm=0.8)
     layers.orifice(pen, "la", v.beyond([(-annulus + 1, 1.5), (annulus - 1, 1.5)]), 7.0)
     pen.ellipse("vein", v.beyond((-annulus - 8, 6))[0], (4, 4), wall=("vein_wall", 1.2))

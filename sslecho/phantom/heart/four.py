@@ -39,7 +39,8 @@ def _right_ventricle(pen: Pen, p: Patient, v: Ventricle) -> tuple[np.ndarray, np
     # The moderator band leaves the septum low and reaches the free wall nearer the apex.
     along, across = top - np.array([0.5, 0.62, 0.76]) * p.rv_length_mm / v.length_mm, np.array([0.0, 0.45, 1.0])
     near, far = np.interp([0.5, 0.62, 0.76], share, edge), np.interp([0.5, 0.62, 0.76], share, edge - width)
-    pen.line("moderator_band", v.at(along, near + across * (far - near)), 1.0)
+    if pen.rng.uniform() < 0.6:
+        pen.line("moderator_band", v.at(along, near + across * (far - near)), 0.9)
     hinge = float(_septal_edge(v, 1.0))
     return np.array([hinge, -p.annuli_apart_mm]), np.array([hinge - 0.92 * p.rv_base_mm, -p.annuli_apart_mm])
 
@@ -62,10 +63,11 @@ def _atria(pen: Pen, p: Patient, v: Ventricle, tilt: float) -> None:
     middle = edge - SEPTUM_MM / 2
     if tilt < 0.5:
         length = min(p.la_length_mm, p.ra_length_mm)
-        foot, roof = float(pen.rng.uniform(0.3, 0.5)), float(pen.rng.uniform(0.68, 0.85))
+        foot, roof = float(pen.rng.uniform(0.25, 0.45)), float(pen.rng.uniform(0.68, 0.85))
         pen.line("ra", v.beyond([(middle, foot * length), (middle, 0.9 * length)]), SEPTUM_MM + 2)
-        pen.line("atrial_wall", v.beyond([(middle, 4), (middle + 0.5, roof * length)]), 1.0)
-        pen.line("epicardial_fat", v.beyond([(middle - 1, -2), (middle, 6), (middle, foot * length)]), 6.5 - 3 * tilt)
+        if pen.rng.uniform() < 0.4:
+            pen.line("atrial_wall", v.beyond([(middle, 4), (middle + 0.5, roof * length)]), 0.7)
+        pen.line("epicardial_fat", v.beyond([(middle - 1, -2), (middle, 6), (middle, foot * length)]), 6.0 - 4 * tilt)
         pen.line("atrial_wall", v.beyond([(middle, roof * length), (middle, 1.05 * length)]), 4.0)
 
 
@@ -79,7 +81,7 @@ def _root(pen: Pen, p: Patient, v: Ventricle, tilt: float) -> None:
     layers.orifice(pen, "lv", v.beyond([(-14, -9), (-4, -1)]), 12.0)
     hinges = v.beyond([(-14 - half, 3), (-16 + half, 11)])
     layers.valve(pen, "aortic_valve", "aortic", hinges, v.beyond((-17, 13))[0],
-                 v.beyond([(-21 - 0.55 * half, 17), (-18 + 0.6 * half, 21)]), 1.0)  # fmt: skip
+                 v.beyond([(-21 - 0.55 * half, 17), (-18 + 0.6 * half, 21)]), 0.7)  # fmt: skip
 
 
 def four_chambers(pen: Pen, p: Patient, v: Ventricle, tilt: float = 0.0) -> dict[str, Mode]:
@@ -116,6 +118,7 @@ def four_chambers(pen: Pen, p: Patient, v: Ventricle, tilt: float = 0.0) -> dict
     pen.area("myocardium", v.outside(1.0, free_wall), rough_mm=0.9)
     pen.area("lv", v.cavity(), rough_mm=1.0)
     layers.trabeculae(pen, v)
+    layers.tendons(pen, v)
     layers.orifice(pen, "la", v.beyond([(-annulus + 1 + 4 * tilt, 1.5), (annulus - 1, 1.5)]), 7.0)
     layers.orifice(pen, "ra", v.beyond([shifted(septal, -1, 1.5), shifted(outer, 2, 1.5)]), 9.0)
     if tilt > ROOT_FROM:
@@ -127,7 +130,7 @@ def four_chambers(pen: Pen, p: Patient, v: Ventricle, tilt: float = 0.0) -> dict
     meet = v.beyond((0.3 * annulus, -6))[0]
     opened = v.beyond([(-annulus + 5 + 4 * tilt, -22), (annulus - 4, -13)])
     for tip in opened:
-        layers.chordae(pen, muscle, meet, tip, "mitral")
+        layers.chordae(pen, muscle, meet, tip, "mitral", 1)
     layers.valve(pen, "mitral", "mitral", hinges, meet, opened)
     leaflets = v.beyond([septal, outer])
     meet = v.beyond(shifted(0.6 * septal + 0.4 * outer, 0, -6))[0]

@@ -65,6 +65,16 @@ def trabeculae(pen: Pen, ventricle: Ventricle, count: int = 9) -> None:
     bumps(pen, "myocardium", places, -side[:, None] * ventricle.normal, (1.6, 4.2))
 
 
+def tendons(pen: Pen, ventricle: Ventricle) -> None:
+    """False tendons and the tips of muscles: short threads across the apical half of the cavity, in most hearts."""
+    for _ in range(int(pen.rng.integers(0, 4))):
+        along = float(pen.rng.uniform(0.12, 0.45))
+        rho = float(pen.rng.uniform(-0.75, 0.75)) * float(ventricle.half(along))
+        step = pen.rng.normal(0, 1, 2) * (0.05, 2.5)
+        ends = [(along, rho), (along + 0.05 + step[0], rho + step[1])]
+        pen.line("chordae", ventricle.at(*np.transpose(ends)), float(pen.rng.uniform(0.8, 2.0)))
+
+
 def chordae(pen: Pen, start, tip, open_tip, course: str, count: int = 2) -> None:
     """Threads from a papillary muscle to a leaflet's tip, which takes them along."""
     start, tip, open_tip = (np.asarray(p, float) for p in (start, tip, open_tip))

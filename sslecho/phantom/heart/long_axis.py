@@ -55,7 +55,8 @@ def long_axis(
         ]
     )
     pen.area("rv", np.concatenate([bed, roof[::-1]]), rough_mm=1.1, wall=("rv_wall", 4.0))
-    layers.bumps(pen, "rv_wall", roof[1:4], np.tile(-v.normal, (3, 1)), (1.8, 4.0))
+    if from_along < 0.3:  # more of the right ventricle than a strip
+        layers.bumps(pen, "rv_wall", roof[1:4], np.tile(-v.normal, (3, 1)), (1.8, 4.0))
     layers.atrium(pen, "la", v.beyond(la))
     back = np.linspace(-0.3, 0.98, 7)
     if p.effusion_mm:
@@ -68,6 +69,7 @@ def long_axis(
     pen.tube("aorta", path, widths, wall=("vessel_wall", 2.0))
     pen.area("lv", v.cavity(), rough_mm=1.0)
     layers.trabeculae(pen, v, 6)
+    layers.tendons(pen, v)
     pen.area("la", v.beyond(la), rough_mm=0.8)
     # The posterior wall's base between ventricle and atrium carries the posterior leaflet.
     anterior, posterior = np.array([root - p.aortic_annulus_mm / 2 - 0.5, 1.0]), np.array([-0.94 * half, -8.0])

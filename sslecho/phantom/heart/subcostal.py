@@ -70,7 +70,7 @@ def sc_ivc(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     # Inspiration (breath 1) narrows it; the venous a-wave widens it a little.
     swells = {"breath": -p.collapse / 2, "a_wave": 0.06}
     # At rest it is half-way between its widest (the patient's diameter) and its narrowest.
-    half = p.ivc_mm / 2 / (1 + p.collapse / 2)
+    half = (p.ivc_mm - 1.0) / 2 / (1 + p.collapse / 2)
     shape = half * np.array([0.94, 1.02, 1.0, 1.06, 0.92])
     pen.tube("ivc", tube, shape, wall=("vein_wall", 0.8), swells=swells, rough_mm=0.5)
     pen.area("ra", ra, rough_mm=0.8)

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-ROUND = 0.58  # share of the length over which the apex widens to the full diameter; chosen
+ROUND = 0.53  # share of the length over which the apex widens to the full diameter; chosen
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Ventricle:
         a = np.asarray(np.clip(along, 0, 1))
         tip = np.clip(1 - a / ROUND, 0, 1)
         taper = np.clip((a - ROUND) / (1 - ROUND), 0, 1)
-        return np.asarray(self.half_mm * np.sqrt(1 - tip**2.3) * (1 - (1 - self.annulus) * taper**1.7))
+        return np.asarray(self.half_mm * np.sqrt(1 - tip**2.6) * (1 - (1 - self.annulus) * taper**1.7))
 
     def at(self, along, rho) -> Float[np.ndarray, "n 2"]:
         """Places by `along` and `rho`."""
@@ -84,7 +84,7 @@ class Ventricle:
         """Control points of the wall's outer outline; `left` and `right` are factors of its thickness."""
         along = np.array([0.04, 0.13, 0.28, 0.45, 0.62, 0.8, 0.95, 1.02])
         # The apex is the thinnest part of the wall.
-        thick = self.wall_mm * np.interp(along, [0, 0.35], [0.75, 1.0])
+        thick = self.wall_mm * np.interp(along, [0, 0.25, 0.5], [0.65, 0.85, 1.0])
         edge = self.half(along)
         sides = self.at(along, edge + right * thick), self.at(along, -edge - left * thick)
-        return np.concatenate([self.at(-0.7 * self.wall_mm / self.length_mm, 0.0), sides[0], sides[1][::-1]])
+        return np.concatenate([self.at(-0.62 * self.wall_mm / self.length_mm, 0.0), sides[0], sides[1][::-1]])
