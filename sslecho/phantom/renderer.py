@@ -22,7 +22,7 @@ TGC_DB_PER_CM_MHZ = 0.5  # what the scanner assumes of all tissue
 MOST_ENHANCEMENT_DB = 5.0
 # Where between black and white the 96th percentile of the echoes should lie: walls light gray, only the brightest
 # white. An S-shaped curve lifts what lies above the middle, hence the second.
-BRIGHT, BRIGHT_S = 0.80, 0.62
+BRIGHT, BRIGHT_S = 0.80, 0.66
 FLOWING = 0.7  # persistence up to which scatterers flow (chosen)
 SAME_TISSUE = np.float32(0.96)  # share of the tissue's echo that is the same in every beat and in every repeat
 # Elevation: a slice some millimeters thick meets curved and slanted walls, so that their edges are soft and
@@ -51,7 +51,7 @@ class Look:
         haze_db: side lobes and multiple scattering, against the echo that makes them.
         noise_db: receiver noise at the face against myocardium; it rises by 10 dB over the depth.
         clutter, clutter_mm, reverberations: of the near field: amplitude, decay with depth, bands.
-        near_haze_db: multiple scattering between chest wall and probe, at the face; it falls by 8.7 dB every 25 mm.
+        near_haze_db: multiple scattering between chest wall and probe, at the face; it falls by 8.7 dB every 28 mm.
         texture_db: SD of the slow texture.
         dropout_db: loss of a wall that runs along the beam.
         compounding: share of the power blurred across three beams; a quarter of it along them.
@@ -73,7 +73,7 @@ class Look:
     clutter_mm: float = 7.0
     near_haze_db: float = -200.0
     reverberations: int = 2
-    texture_db: float = 4.5
+    texture_db: float = 3.5
     dropout_db: float = 4.0
     compounding: float = 0.4
     persistence: float = 0.0
@@ -118,18 +118,17 @@ class Renderer:
         self._lateral = speckle.gaussian_taps(look.lateral_fwhm_deg / self.grid.line_step_deg)
         self._losses = tuple(losses)
         self._echo = structure_table("echo_db", tissues)
-        self._power = np.exp(2 * DB * self._echo).astype(np.float32)
         self._attenuation = structure_table("attenuation", tissues) - np.float32(TGC_DB_PER_CM_MHZ)
         self._attenuation *= np.float32(2 * look.frequency_mhz * self.grid.axial_step_mm / 10)
         self._patchy = structure_table("patchy_db", tissues)
-        self._reflectance = structure_table("reflectance", tissues)
+        power, reflectance = np.exp(2 * DB * self._echo), structure_table("reflectance", tissues)
+        self._tissues = (power + 1j * reflectance).astype(np.complex64)
         self._persistence = structure_table("persistence", tissues)
         self._textured = (self._persistence > FLOWING).astype(np.float32)
         self._returning = np.where(self._persistence > FLOWING, SAME_TISSUE, np.float32(0))
         self._crowding_db = self._crowding()
         pitch_mm = (self.grid.radius_mm + 0.6 * self.grid.depth_mm) * np.deg2rad(self.grid.line_step_deg)
-        # Odd box widths; two passes are a triangle of that half width.
-        self._slice = tuple(2 * round(SLICE_MM / step / 2) + 1 for step in (pitch_mm, self.grid.axial_step_mm))
+        self._slice = [speckle.triangle_taps(SLICE_MM / step) for step in (pitch_mm, self.grid.axial_step_mm)]
         self._draw_fields(view_rng, rng, frame_rng, window_db)
         self._white_db = look.white_db - look.gain_db
         if look.auto_gain > 0:
@@ -152,7 +151,7 @@ class Renderer:
         # Few bright strands between much that is even: real tissue's texture is skewed.
         fine = (fine + SKEW * (fine * fine - 1)) / np.sqrt(1 + 2 * SKEW**2)
         coarse = speckle.smooth_field(view_rng, (rows, columns // 2), (4.0, 8.0))
-        self._texture = (look.texture_db * (0.8 * fine + 0.6 * coarse)).ravel()
+        self._texture = (look.texture_db * (0.75 * fine + 0.9 * coarse)).ravel()
         self._patches = speckle.smooth_field(view_rng, (rows, columns // 2), (7.0, 9.0)).ravel()
         self._surface = speckle.smooth_field(view_rng, (rows, columns // 2), (2.5, 2.5)).ravel()
         still = speckle.near_field(
@@ -213,13 +212,14 @@ class Renderer:
         across *= 0.5 / np.maximum(pitch, np.float32(0.05))
         return across, along
 
-    def _thick(self, field: Float32[np.ndarray, "lines samples"]) -> Float32[np.ndarray, "lines samples"]:
-        """What a beam of some thickness across the plane makes of it."""
-        return speckle.box_blur(speckle.box_blur(field, *self._slice), *self._slice)
+    def _thick(self, labels: UInt8[np.ndarray, "lines samples"]) -> tuple[np.ndarray, np.ndarray]:
+        """Power of the tissues and their reflectance, as a beam of some thickness across the plane meets them."""
+        both = speckle.convolve(speckle.convolve(self._tissues[labels], self._slice[0], 0), self._slice[1], 1)
+        return np.ascontiguousarray(both.real), np.ascontiguousarray(both.imag)
 
-    def _specular(self, labels: UInt8[np.ndarray, "lines samples"]) -> Float32[np.ndarray, "lines samples"]:
+    def _specular(self, reflectance: Float32[np.ndarray, "lines samples"]) -> Float32[np.ndarray, "lines samples"]:
         """Impedance step along the beam times the squared cosine of the angle of incidence."""
-        across, along = self._gradient(self._thick(self._reflectance[labels]))
+        across, along = self._gradient(reflectance)
         step = along * along
         step /= step + across * across + np.float32(1e-4)
         return np.abs(along) * step * np.float32(SLICE_MM)
@@ -272,8 +272,9 @@ class Renderer:
             if coefficients[column]:
                 level_db -= np.float32(coefficients[column]) * lost_db
         transmission = np.exp(DB * level_db)
-        amplitude = np.sqrt(self._thick(self._power[labels]))
-        rough = self._specular(labels)
+        power, reflectance = self._thick(labels)
+        amplitude = np.sqrt(power)
+        rough = self._specular(reflectance)
         rough *= np.exp((DB * np.float32(ROUGH_DB)) * surface)
         texture -= self._crowding_db
         texture *= DB

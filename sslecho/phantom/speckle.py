@@ -11,7 +11,7 @@ from sslecho.phantom.geometry import BeamGrid
 
 CELLS = (256, 512)  # rows (depth) and columns; powers of two, so that wrapping around is a bit mask
 CELL_MM = 0.5
-HAZE_MM = 25.0  # depth over which near-field haze falls to 1/e of its amplitude (chosen)
+HAZE_MM = 28.0  # depth over which near-field haze falls to 1/e of its amplitude (chosen)
 DB = np.float32(np.log(10) / 20)  # amplitude = exp(DB * decibels)
 
 
@@ -40,6 +40,13 @@ def gaussian_taps(fwhm_samples: float) -> Float32[np.ndarray, " taps"]:
     half = max(1, int(np.ceil(2.2 * sigma)))
     taps = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
     return (taps / np.sqrt(np.sum(taps**2))).astype(np.float32)
+
+
+def triangle_taps(half_width: float) -> Float32[np.ndarray, " taps"]:
+    """An odd FIR of sum 1 that falls linearly to 0 at `half_width` samples."""
+    reach = int(np.ceil(half_width)) - 1
+    taps = 1 - np.abs(np.arange(-reach, reach + 1)) / half_width if reach > 0 else np.ones(1)
+    return (taps / taps.sum()).astype(np.float32)
 
 
 def convolve(field: np.ndarray, taps: Float32[np.ndarray, " taps"], axis: int) -> np.ndarray:
