@@ -155,7 +155,7 @@ class EchoClip:
             size=size,
             window_db=window,
             losses=losses,
-            tissues=tissues,
+            tissues={**plane.tissues, **(tissues or {})},
         )
         display = self.settings.display
         self.flips = (

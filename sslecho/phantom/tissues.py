@@ -61,6 +61,7 @@ TISSUES: dict[str, Tissue] = {
     "kidney": Tissue(-9.0, 0.5, 1.2),
     "cervix": Tissue(-5.0, 0.5, 1.2),
     "canal": Tissue(-13.0, 0.45, 0.9),
+    "air": Tissue(-60.0, 0.5, 0.0, 0.6),
 }
 
 # Structure -> tissue. A structure's number in a label map is its place in this table, from 1; 0 is outside the sector.
@@ -137,6 +138,8 @@ STRUCTURES: dict[str, str] = {
     "rib": "bone",
     "pleura": "pericardium",
     "a_line": "lung",
+    "b_line": "lung",
+    "air": "air",
 }
 
 STRUCTURE_NUMBER: dict[str, int] = {name: number for number, name in enumerate(STRUCTURES, start=1)}

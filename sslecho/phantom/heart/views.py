@@ -1,40 +1,13 @@
 """The table of echo views: name, display depth and sector angle, how often an archive has it, and who draws it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
-
 from sslecho.phantom.heart.apical import a2c, a3c, a4c, a5c
 from sslecho.phantom.heart.great_vessels import pa_long, psax_av
+from sslecho.phantom.heart.other import OTHER
 from sslecho.phantom.heart.parasternal import plax, rv_inflow
 from sslecho.phantom.heart.short_axis import psax_apex, psax_mid, psax_mv, psax_pap
 from sslecho.phantom.heart.subcostal import sc4c, sc_aorta, sc_ivc
 from sslecho.phantom.heart.suprasternal import suprasternal
-from sslecho.phantom.outline import Pen
-from sslecho.phantom.patients import Patient
-from sslecho.phantom.scene import Scene
-
-
-@dataclass(frozen=True)
-class View:
-    """A standard plane.
-
-    Args:
-        draw: (pen, patient, view's generator) -> the plane in template coordinates.
-        depth_mm, angle_deg: usual display.
-        center_mm: what the probe's rotation turns about.
-        window: "parasternal", "apical", "subcostal" or "suprasternal".
-        share: of the B-mode clips of an archive; 0 for planes that only other kinds have as classes.
-    """
-
-    draw: Callable[[Pen, Patient, np.random.Generator], Scene]
-    depth_mm: float
-    angle_deg: float
-    center_mm: tuple[float, float]
-    window: str
-    share: float
-
+from sslecho.phantom.heart.view import View
 
 VIEWS: dict[str, View] = {
     "plax": View(plax, 160.0, 76.0, (0.0, 75.0), "parasternal", 0.14),
@@ -58,4 +31,5 @@ PLANES: dict[str, View] = {
     "psax_pap": View(psax_pap, 140.0, 76.0, (10.0, 80.0), "parasternal", 0.0),
     "psax_apex": View(psax_apex, 130.0, 76.0, (10.0, 80.0), "parasternal", 0.0),
     "pa_long": View(pa_long, 150.0, 78.0, (5.0, 80.0), "parasternal", 0.0),
+    **OTHER,
 }
