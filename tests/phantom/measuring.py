@@ -86,7 +86,7 @@ def plax(number: int, contraction: float = 0.0) -> dict[str, float]:
     wall = mask(labels, "myocardium")
     top = np.where(lv.any(0), lv.argmax(0), 0)
     above = np.arange(SIZE)[:, None] < top[None, :]
-    septum = float(np.median((wall & above).sum(0)[columns])) * MM
+    septum = float(np.mean((wall & above).sum(0)[column(-48) : column(-18)])) * MM
     right = np.arange(SIZE) > column(12)
     root = mask(labels, "aorta", "aortic_valve") & right
     return {

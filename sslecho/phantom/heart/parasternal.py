@@ -76,8 +76,8 @@ def rv_inflow(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
 
     rv = rv_at([(-62, 66), (-50, 40), (-16, 30), (16, 33), (28, 46), (14, 62), (-6, 84), (-30, 92), (-54, 86)])
     ra = np.array([(8, 84), (20, 62), (34, 52), (56, 58), (68, 80), (60, 104), (34, 116), (10, 108)])
-    ra = annulus + (ra - annulus) * (p.ra_length_mm / 45, p.ra_width_mm / 38)
-    pen.tube("ivc", [(52, 108), (66, 128), (76, 150)], p.ivc_mm / 2, wall=("vein_wall", 1.0))
+    ra = annulus + (ra - annulus) * (0.84 * p.ra_length_mm / 45, 0.84 * p.ra_width_mm / 38)
+    pen.tube("ivc", [(40, 96), (58, 122), (74, 150)], p.ivc_mm / 2, wall=("vein_wall", 1.0))
     layers.grooves(pen, [(34, 40), (-4, 100)])
     if half_way:
         _towards_long_axis(pen, p)

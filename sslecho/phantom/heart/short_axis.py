@@ -34,11 +34,12 @@ class Level(NamedTuple):
     twist_deg: float
 
 
-# Twist: base -6, apex +10 degrees, counted counter-clockwise seen from the apex (as here on the screen), hence negated.
+# Twist: base -6, apex +10 degrees, counted counter-clockwise seen from the apex (as here on the screen), hence negated;
+# smaller, because the same path is a larger angle on the wall that has moved inwards.
 LEVELS = {
-    "mitral": Level(1.03, 0.98, 24.0, 0.92, 6.0),
+    "mitral": Level(1.03, 0.98, 24.0, 0.92, 5.0),
     "papillary": Level(0.97, 1.03, 23.0, 1.0, -2.0),
-    "apex": Level(0.54, 1.05, 6.0, 1.85, -10.0),
+    "apex": Level(0.54, 1.05, 6.0, 1.85, -8.0),
 }
 OPEN_MM = 20.0  # height of the open mitral valve
 
