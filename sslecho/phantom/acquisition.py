@@ -81,7 +81,7 @@ def draw_look(settings: Settings, position: Position, body_haze: float) -> Look:
         noise_db=-58.0 + 8 * position.quality,
         clutter=0.6 + 0.6 * body_haze + 0.4 * position.quality,
         clutter_mm=4.0 + 6.0 * body_haze,
-        near_haze_db=-14.0 + 10.0 * body_haze,
+        near_haze_db=-12.0 + 8.0 * body_haze,
         reverberations=2 + int(position.quality > 0.3),
         compounding=device.compounding,
         persistence=device.persistence,
@@ -94,7 +94,7 @@ def window_db(rng: np.random.Generator, grid: BeamGrid, quality: float) -> Float
     smooth = 1.6 * speckle.smooth_field(rng, (2 * grid.lines, 1), (16.0, 0.1))[: grid.lines, 0]
     # Aberration and what lies before the heart: patches of a few centimeters come out darker or brighter.
     patches = (
-        6.0 * speckle.smooth_field(rng, (2 * grid.lines, grid.samples + 64), (14.0, 26.0))[: grid.lines, : grid.samples]
+        6.0 * speckle.smooth_field(rng, (2 * grid.lines, grid.samples + 64), (14.0, 32.0))[: grid.lines, : grid.samples]
     )
     edge_db = rng.uniform(0, 10, size=2)
     edges = (
@@ -102,7 +102,7 @@ def window_db(rng: np.random.Generator, grid: BeamGrid, quality: float) -> Float
         - edge_db[1] * np.clip((share - 0.55) / 0.45, 0, 1) ** 1.5
     )
     # The TGC sliders as somebody left them: most hold the near field down.
-    near, middle, far = rng.normal((-4.0, -2.0, -2.0), (3.0, 1.5, 3.0))
+    near, middle, far = rng.normal((-5.0, -4.0, -1.0), (3.0, 1.5, 3.0))
     sliders = np.interp(grid.depths_mm / grid.depth_mm, [0.0, 0.18, 0.55, 1.0], [near + 2, near, middle, far])
     patches = patches + sliders.astype(np.float32)
     window = (smooth + edges).astype(np.float32)[:, None] + patches

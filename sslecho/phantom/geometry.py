@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Float32, UInt8
 from scipy.sparse import csr_matrix
 
 LINES = 128
-SAMPLES = 320
+SAMPLES = 400
 MARGIN = 0.02  # of the picture, on all sides: scanners leave a rim, and the sector finder needs one
 
 

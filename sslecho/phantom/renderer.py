@@ -22,12 +22,12 @@ TGC_DB_PER_CM_MHZ = 0.5  # what the scanner assumes of all tissue
 MOST_ENHANCEMENT_DB = 5.0
 # Where between black and white the 96th percentile of the echoes should lie: walls light gray, only the brightest
 # white. An S-shaped curve lifts what lies above the middle, hence the second.
-BRIGHT, BRIGHT_S = 0.80, 0.66
+BRIGHT, BRIGHT_S = 0.80, 0.64
 FLOWING = 0.7  # persistence up to which scatterers flow (chosen)
 SAME_TISSUE = np.float32(0.96)  # share of the tissue's echo that is the same in every beat and in every repeat
 # Elevation: a slice some millimeters thick meets curved and slanted walls, so that their edges are soft and
 # thin leaflets pale. Chosen: half of the elevational beam width (4-6 mm at 100 mm), walls at about 45 degrees.
-SLICE_MM = 1.6
+SLICE_MM = 2.4
 ROUGH_DB = 7.0  # SD along a wall of what its surface reflects (chosen)
 SKEW = np.float32(0.3)  # of the fine texture in dB (chosen)
 SMOOTH_SHARE = np.float32(0.5)  # amplitude of a surface that reflects as a mirror; the rest is as rough as speckle
@@ -51,7 +51,7 @@ class Look:
         haze_db: side lobes and multiple scattering, against the echo that makes them.
         noise_db: receiver noise at the face against myocardium; it rises by 10 dB over the depth.
         clutter, clutter_mm, reverberations: of the near field: amplitude, decay with depth, bands.
-        near_haze_db: multiple scattering between chest wall and probe, at the face; it falls by 8.7 dB every 28 mm.
+        near_haze_db: multiple scattering between chest wall and probe, at the face; it falls by 8.7 dB every 22 mm.
         texture_db: SD of the slow texture.
         dropout_db: loss of a wall that runs along the beam.
         compounding: share of the power blurred across three beams; a quarter of it along them.
@@ -151,9 +151,9 @@ class Renderer:
         # Few bright strands between much that is even: real tissue's texture is skewed.
         fine = (fine + SKEW * (fine * fine - 1)) / np.sqrt(1 + 2 * SKEW**2)
         coarse = speckle.smooth_field(view_rng, (rows, columns // 2), (4.0, 8.0))
-        self._texture = (look.texture_db * (0.75 * fine + 0.9 * coarse)).ravel()
+        self._texture = (look.texture_db * (0.8 * fine + 0.8 * coarse)).ravel()
         self._patches = speckle.smooth_field(view_rng, (rows, columns // 2), (7.0, 9.0)).ravel()
-        self._surface = speckle.smooth_field(view_rng, (rows, columns // 2), (2.5, 2.5)).ravel()
+        self._surface = speckle.smooth_field(view_rng, (rows, columns // 2), (2.0, 2.0)).ravel()
         still = speckle.near_field(
             view_rng, grid, clutter=look.clutter, decay_mm=look.clutter_mm, bands=look.reverberations
         )
@@ -222,7 +222,7 @@ class Renderer:
         across, along = self._gradient(reflectance)
         step = along * along
         step /= step + across * across + np.float32(1e-4)
-        return np.abs(along) * step * np.float32(SLICE_MM)
+        return np.abs(along) * step * np.float32(1.6)
 
     def _gather(
         self, labels: np.ndarray, coefficients: np.ndarray, frame: int
@@ -291,7 +291,7 @@ class Renderer:
         signal += self._noise[line : line + lines, sample % 64 : sample % 64 + samples] * self._noise_gain
         signal = speckle.convolve(signal, self._lateral, axis=0)
         power = np.real(signal) ** 2 + np.imag(signal) ** 2
-        power += np.float32(10 ** (self.look.haze_db / 10)) * speckle.box_blur(power, 11, 9)
+        power += np.float32(10 ** (self.look.haze_db / 10)) * speckle.box_blur(power, 11, 11)
         return power, labels
 
     def beams(

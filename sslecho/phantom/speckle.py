@@ -11,7 +11,7 @@ from sslecho.phantom.geometry import BeamGrid
 
 CELLS = (256, 512)  # rows (depth) and columns; powers of two, so that wrapping around is a bit mask
 CELL_MM = 0.5
-HAZE_MM = 28.0  # depth over which near-field haze falls to 1/e of its amplitude (chosen)
+HAZE_MM = 22.0  # depth over which near-field haze falls to 1/e of its amplitude (chosen)
 DB = np.float32(np.log(10) / 20)  # amplitude = exp(DB * decibels)
 
 
@@ -126,6 +126,6 @@ def haze(rng: np.random.Generator, grid: BeamGrid, level_db: float) -> Complex64
     Args:
         level_db: at the face, against myocardium.
     """
-    patches = 4.0 * smooth_field(rng, (2 * grid.lines, grid.samples), (16.0, 16.0))[: grid.lines]
+    patches = 5.0 * smooth_field(rng, (2 * grid.lines, grid.samples), (12.0, 14.0))[: grid.lines]
     fading = level_db - grid.depths_mm * np.float32(8.7 / HAZE_MM) + patches
     return (np.exp(DB * fading) * complex_white(rng, grid.lines, grid.samples)).astype(np.complex64)
