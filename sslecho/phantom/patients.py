@@ -71,7 +71,8 @@ class Patient:
     Args:
         number: index in the archive.
         sex: "female" or "male".
-        *_mm: sizes at end-diastole; `la_diameter_mm` is antero-posterior, widths and lengths are apical.
+        *_mm: sizes at end-diastole; `la_diameter_mm` is antero-posterior and, as in the guidelines, that of
+            end-systole; widths and lengths are apical.
         size: (lateral, axial) factors of the whole heart's frame: how far its parts lie from each other.
         shortening: fractional shortening of the LV's diameter.
         thickening: share by which the LV's wall thickens.

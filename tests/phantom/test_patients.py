@@ -32,9 +32,12 @@ MEASURED = range(50)
 
 @cache
 def hearts() -> list[dict[str, float]]:
-    """Measured at end-diastole in three views."""
+    """Measured at end-diastole; the left atrium's diameter at end-systole, the vena cava at expiration."""
     return [
-        measuring.plax(k) | measuring.four_chambers(k) | {"vena_cava": measuring.vena_cava(k, -1.0)} for k in MEASURED
+        measuring.plax(k)
+        | measuring.four_chambers(k)
+        | {"vena_cava": measuring.vena_cava(k, -1.0), "la": measuring.plax(k, 1.0)["la"]}
+        for k in MEASURED
     ]
 
 
@@ -54,7 +57,7 @@ def test_nine_of_ten_measured_hearts_are_in_range(name):
         (lambda k: measuring.plax(k)["lv_diameter"], lambda k: measuring.four_chambers(k)["lv_width"], 0.65),
         (lambda k: measuring.plax(k)["septum"], lambda k: measuring.short_axis(k)["wall"], 0.75),
         (lambda k: measuring.plax(k)["root"], lambda k: measuring.root_in_short_axis(k), 0.8),
-        (lambda k: measuring.plax(k)["la"], lambda k: measuring.four_chambers(k)["la_length"], 0.45),
+        (lambda k: measuring.plax(k, 1.0)["la"], lambda k: measuring.four_chambers(k)["la_length"], 0.45),
         (lambda k: measuring.four_chambers(k)["rv_base"], lambda k: measuring.right_ventricle_subcostal(k), 0.6),
     ],
     ids=["LV: plax, psax", "LV: plax, a4c", "wall: plax, psax", "root: plax, psax", "LA: plax, a4c", "RV: a4c, sc4c"],

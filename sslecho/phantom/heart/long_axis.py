@@ -34,8 +34,10 @@ def long_axis(
                        p.ascending_aorta_mm, p.ascending_aorta_mm]) / 2  # fmt: skip
     path = v.beyond([(root, -6), (root, 2), (root + 2, 13), (root + 4, 26), (root + 7, 40), (root + 12, 64)])
     behind = root + 2 - p.aortic_sinus_mm / 2 - 3.5
-    la = np.array([(behind - u * (p.la_diameter_mm - 1.5), z * p.la_length_mm / 48) for u, z in ATRIUM])
-    floor = behind - p.la_diameter_mm
+    # The diameter is that of end-systole, when the root, having moved forwards, has drawn the atrium open.
+    depth = p.la_diameter_mm - 0.2 - 0.9 * p.root_motion_mm
+    la = np.array([(behind - u * depth, z * p.la_length_mm / 48) for u, z in ATRIUM])
+    floor = behind - depth
 
     radius = p.descending_aorta_mm / 2
     pen.ellipse("descending_aorta", v.beyond((floor - 3 - radius, 2))[0], (radius, radius), wall=("vessel_wall", 1.6))
@@ -94,7 +96,8 @@ def long_axis(
         "contraction": together(
             squeeze(v, p.shortening, p.thickening, sides=p.wall_motion("inferolateral", "anteroseptal")),
             descend(v.apex, v.base, 0.85 * p.base_descent_mm, roof_mm=p.la_length_mm),
-            shrink(atrium, (p.la_diameter_mm / 2, 24), (-0.22 * strength, -0.05 * strength), angle_deg=-v.turn_deg),
+            nudge(v.beyond((root, 22))[0], 26, p.root_motion_mm * v.normal),
+            shrink(atrium, (depth / 2, 24), (-0.08 * strength, -0.05 * strength), angle_deg=-v.turn_deg),
         ),
         "a_wave": nudge(v.beyond((behind - 12, 20))[0], 16, 1.5 * v.direction),
     }

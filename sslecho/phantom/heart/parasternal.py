@@ -50,9 +50,6 @@ def plax(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     ]
     pen.area("surroundings", bed)
     modes = long_axis(pen, p, v, outflow_mm=p.rv_outflow_mm, from_along=-0.05, to_mm=34.0)
-    root = v.beyond((v.half_mm - p.aortic_annulus_mm / 2, 22))[0]
-    lift = nudge(root, 26, (0, -p.root_motion_mm))
-    modes["contraction"] = together(modes["contraction"], lift)
     return Scene(pen.shapes, {**modes, "breath": breath(p)})
 
 

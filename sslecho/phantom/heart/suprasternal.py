@@ -30,7 +30,7 @@ def suprasternal(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     pen.area("lung", [(side[0], 50), (side[0] - 4, 90), (side[0], 170), (240, 200), (240, 40)], rough_mm=2.0)
     pen.area("lung", [(-side[1] - 6, 60), (-side[1], 100), (-side[1] + 2, 180), (-240, 200), (-240, 50)], rough_mm=2.0)
     arch = np.stack([28 * np.cos(t) + pen.rng.normal(0, 1.0), TOP_MM + DEEP_MM * np.sin(t)], axis=1)
-    path = np.concatenate([[(-42, 140), (-35, 110)], arch, [(30, 110), (34, 134), (35, 162)]])
+    path = np.concatenate([[(-44, 158), (-36, 116)], arch, [(30, 112), (34, 150), (36, 230)]])
     width = np.interp(np.arange(len(path)), [0, 2, 6, 10, 13],
                       [p.ascending_aorta_mm / 2, p.ascending_aorta_mm / 2, half, p.descending_aorta_mm / 2,
                        0.92 * p.descending_aorta_mm / 2])  # fmt: skip
