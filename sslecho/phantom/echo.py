@@ -15,7 +15,7 @@ from sslecho.phantom.heart import layers
 from sslecho.phantom.heart.views import PLANES
 from sslecho.phantom.outline import Pen
 from sslecho.phantom.patients import Patient, draw_patient
-from sslecho.phantom.renderer import Renderer
+from sslecho.phantom.renderer import Look, Renderer
 from sslecho.phantom.scene import Mode, Stage
 from sslecho.phantom.sites import ECHO_SITES, Site
 from sslecho.phantom.tissues import Tissue
@@ -91,6 +91,7 @@ class EchoClip:
         same_fan: the sector's outline is the view's, whatever the device.
         drives: further time courses, given those of the clock ([frames], by name) and the patient.
         tissues: structure -> tissue, in place of the table's.
+        settings, look: what another way of imaging makes of the study's scanner and of its picture.
     """
 
     def __init__(
@@ -109,11 +110,15 @@ class EchoClip:
         same_fan: bool = False,
         drives: Callable[[Mapping[str, np.ndarray], Patient], Sequence[Drive]] | None = None,
         tissues: Mapping[str, Tissue] | None = None,
+        settings: Callable[[Settings], Settings] | None = None,
+        look: Callable[[Look], Look] | None = None,
     ):
         self.view, plane = view, PLANES[view]
         keys = (patient, study, view)
         self.patient: Patient = draw_patient(factors, patient)
         self.settings = study_settings(factors, patient, study, sites)
+        if settings is not None:
+            self.settings = settings(self.settings)
         device = self.settings.device
         self.position = draw_position(factors, keys, acquisition, jitter=jitter)
 
@@ -146,9 +151,10 @@ class EchoClip:
         placement = replace(placement, shift_mm=(placement.shift_mm[0], placement.shift_mm[1] + skin))
         self.stage = Stage(self.scene, placement, grid, [*clock.COURSES, *self.drives])
         window = window_db(factors.stream("view", *keys, "window"), grid, self.position.quality)
+        plain = draw_look(self.settings, self.position, self.patient.body_haze)
         self.renderer = Renderer(
             self.stage,
-            draw_look(self.settings, self.position, self.patient.body_haze),
+            plain if look is None else look(plain),
             view_rng=factors.stream("view", *keys, "fields"),
             rng=factors.stream("clip", *keys, acquisition, clip, "fields"),
             frame_rng=factors.stream("frame", *keys, acquisition, clip),
