@@ -21,7 +21,7 @@ JITTER = 1.35
 # mostly the probe is held still and recorded again, sometimes it was moved in between.
 HELD, MOVED = 0.02, 0.2
 HELD_OFTEN = 0.8
-LEFT_OF_GAIN = 0.3  # of its error, once scanner and sonographer have corrected it (chosen by the bright quantiles)
+LEFT_OF_GAIN = 0.25  # of its error, once scanner and sonographer have corrected it (chosen by the bright quantiles)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def draw_position(factors: Factors, keys: tuple[int | str, ...], acquisition: in
         rotation_deg=float(7 * jitter * both[0]),
         shift_mm=(float(6 * jitter * both[1]), float(5 * jitter * both[2])),
         scale=(float(np.exp(0.015 * jitter * both[3])), float(np.exp(0.015 * jitter * both[8]))),
-        depth=float(np.exp(np.clip(0.12 * jitter * both[4], -0.3, 0.35))),
+        depth=float(np.exp(np.clip(0.135 * jitter * both[4], -0.33, 0.38))),
         gain_db=float(LEFT_OF_GAIN * np.clip(5.2 * jitter * both[5], -20, 20)),
         angle_deg=float(7 * jitter * both[6]),
         quality=float(quality),
@@ -77,6 +77,7 @@ def draw_look(settings: Settings, position: Position, body_haze: float) -> Look:
         gain_db=position.gain_db,
         gamma=settings.gamma,
         s_shape=device.s_shape,
+        slice_mm=device.slice_mm,
         haze_db=min(haze, -15.0),
         noise_db=-58.0 + 8 * position.quality,
         clutter=0.6 + 0.6 * body_haze + 0.4 * position.quality,

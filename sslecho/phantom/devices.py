@@ -19,7 +19,7 @@ class Device:
         radius_mm: from the virtual apex to the face.
         angle_deg: of the sector.
         overlay: layout of the text around it ("corners", "left", "bottom").
-        s_shape: of the gray curve, see `renderer.Look`.
+        s_shape, slice_mm: see `renderer.Look`.
     """
 
     name: str
@@ -38,21 +38,22 @@ class Device:
     overlay: str
     maker: str  # invented
     s_shape: float = 0.0
+    slice_mm: float = 1.2
 
 
 DEVICES: dict[str, Device] = {
     device.name: device
     for device in (
         Device("phased_adult", 13.0, (65.0, 90.0), (3.2, 3.8), (0.4, 0.55), (0.65, 0.85), (100.0, 220.0), (30.0, 60.0),
-               (56.0, 70.0), (0.95, 1.15), -34.0, 0.7, 0.0, "corners", "Sonara S5", 1.0),
+               (56.0, 70.0), (0.95, 1.15), -34.0, 0.85, 0.0, "corners", "Sonara S5", 1.0, 2.4),
         Device("phased_old", 0.0, (75.0, 90.0), (2.0, 2.5), (0.8, 1.1), (0.85, 1.2), (120.0, 220.0), (25.0, 40.0),
-               (54.0, 66.0), (0.9, 1.05), -27.0, 0.5, 0.15, "left", "Echotron 2", 1.0),
+               (54.0, 66.0), (0.9, 1.05), -27.0, 0.6, 0.15, "left", "Echotron 2", 1.0, 2.8),
         Device("handheld", 9.0, (70.0, 85.0), (2.5, 3.5), (0.5, 0.7), (0.7, 1.0), (110.0, 200.0), (15.0, 30.0),
-               (52.0, 62.0), (0.9, 1.05), -30.0, 0.8, 0.3, "bottom", "PocketView", 1.0),
+               (52.0, 62.0), (0.9, 1.05), -30.0, 0.95, 0.3, "bottom", "PocketView", 1.0, 2.8),
         Device("phased_premium", 15.0, (70.0, 95.0), (3.4, 4.0), (0.35, 0.5), (0.6, 0.75), (100.0, 240.0), (40.0, 70.0),
-               (60.0, 72.0), (0.95, 1.15), -37.0, 0.7, 0.0, "corners", "Cardiana X", 1.0),
+               (60.0, 72.0), (0.95, 1.15), -37.0, 0.85, 0.0, "corners", "Cardiana X", 1.0, 2.2),
         Device("phased_cart", 10.0, (60.0, 85.0), (2.5, 3.5), (0.5, 0.7), (0.7, 0.95), (110.0, 220.0), (25.0, 50.0),
-               (54.0, 66.0), (0.9, 1.1), -31.0, 0.6, 0.1, "left", "Sonara Go", 1.0),
+               (54.0, 66.0), (0.9, 1.1), -31.0, 0.75, 0.1, "left", "Sonara Go", 1.0, 2.6),
         Device("curved", 55.0, (58.0, 75.0), (4.0, 6.0), (0.4, 0.6), (0.45, 0.6), (80.0, 180.0), (20.0, 40.0),
                (56.0, 66.0), (0.9, 1.1), -36.0, 0.5, 0.2, "bottom", "Gravida C6"),
         Device("curved_old", 60.0, (60.0, 72.0), (3.0, 4.0), (0.7, 0.9), (0.7, 0.9), (90.0, 190.0), (15.0, 30.0),
@@ -61,6 +62,8 @@ DEVICES: dict[str, Device] = {
                (56.0, 66.0), (0.9, 1.1), -36.0, 0.5, 0.2, "corners", "Gravida V9"),
     )
 }  # fmt: skip
+
+ZOOMING = ("phased_adult", "phased_old", "phased_premium", "phased_cart", "handheld")
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class Settings:
     dynamic_range_db: float
     gamma: float
     angle_share: float  # 0..1 within the device's range of sector angles
+    box: tuple[float, float, float] | None = None  # of a zoomed study: shares of width, depth of its top, its bottom
 
 
 def draw_settings(rng: np.random.Generator, sites: tuple[Site, ...], site: int) -> Settings:
@@ -98,4 +102,12 @@ def draw_settings(rng: np.random.Generator, sites: tuple[Site, ...], site: int) 
         dynamic_range_db=within(device.dynamic_range_db),
         gamma=within(device.gamma),
         angle_share=float(rng.uniform()),
+        box=_box(rng) if device.name in ZOOMING else None,
     )
+
+
+def _box(rng: np.random.Generator) -> tuple[float, float, float] | None:
+    """In one study of ten the sector is cut to a rectangle, the zoom box."""
+    zoomed = rng.uniform() < 0.1
+    box = rng.uniform((0.55, 0.05, 0.8), (0.75, 0.2, 0.95))
+    return (float(box[0]), float(box[1]), float(box[2])) if zoomed else None

@@ -133,6 +133,7 @@ class EchoClip:
         else:
             angle = float(np.clip(plane.angle_deg + self.position.angle_deg, *device.angle_deg))
             grid = BeamGrid(device.radius_mm, round(angle, 1), round(float(np.clip(depth, *device.depth_mm)), 0))
+            grid = grid.boxed(*self.settings.box) if self.settings.box else grid
         self.rhythm = clock.draw_rhythm(factors.stream("study", patient, study))
         self.courses, self.phases = clock.clip_courses(
             factors.stream("clip", *keys, acquisition, clip, "phase"),

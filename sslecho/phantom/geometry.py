@@ -4,7 +4,7 @@ Axes: millimeters, `x` to the right of the screen, `z` = depth, (0, 0) = center 
 A beam grid is `[lines, samples]`, samples contiguous; a picture is `[size, size]`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -25,6 +25,7 @@ class BeamGrid:
         angle_deg: full opening angle.
         depth_mm: from the face to the end of the sector.
         lines, samples: the grid.
+        box_mm: (left, right, top, bottom) of a zoom box that cuts the picture; None for the whole sector.
     """
 
     radius_mm: float
@@ -32,6 +33,7 @@ class BeamGrid:
     depth_mm: float
     lines: int = LINES
     samples: int = SAMPLES
+    box_mm: tuple[float, float, float, float] | None = None
 
     @property
     def axial_step_mm(self) -> float:
@@ -68,6 +70,16 @@ class BeamGrid:
         grid[:, 1] = (np.rad2deg(np.arctan2(x, z)) + self.angle_deg / 2) / self.line_step_deg
         return grid
 
+    def boxed(self, width: float, top: float, bottom: float) -> "BeamGrid":
+        """The same beams, of which the picture shows a box in the middle.
+
+        Args:
+            width: share of the sector's.
+            top, bottom: shares of the depth.
+        """
+        half = width * self.extent_mm()[0]
+        return replace(self, box_mm=(-half, half, top * self.depth_mm, bottom * self.depth_mm))
+
     def extent_mm(self) -> tuple[float, float, float]:
         """Half width, top and bottom of the sector's bounding box."""
         half = np.deg2rad(self.angle_deg) / 2
@@ -88,9 +100,10 @@ class ScanConverter:
     def __init__(self, grid: BeamGrid, size: int):
         self.grid, self.size = grid, size
         half_width, top, bottom = grid.extent_mm()
+        left, right, top, bottom = grid.box_mm or (-half_width, half_width, top, bottom)
         usable = size * (1 - 2 * MARGIN)
-        self.mm_per_pixel = max(2 * half_width, bottom - top) / usable
-        center = (size - 1) / 2
+        self.mm_per_pixel = max(right - left, bottom - top) / usable
+        center = (size - 1) / 2 - (left + right) / 2 / self.mm_per_pixel
         # The sector hangs from the top rim when it is wider than high: scanners don't center it.
         first_row = size * MARGIN
         columns, rows = np.meshgrid(np.arange(size), np.arange(size))
@@ -104,6 +117,8 @@ class ScanConverter:
         self.mask: Bool[np.ndarray, "size size"] = (
             (line >= 0) & (line <= grid.lines - 1) & (sample >= -0.5) & (sample <= grid.samples - 0.5)
         )
+        if grid.box_mm:
+            self.mask &= (x >= left) & (x <= right) & (z >= top) & (z <= bottom)
         line, sample = line[self.mask], np.clip(sample[self.mask], 0, grid.samples - 1.001)
         line = np.clip(line, 0, grid.lines - 1.001)
         line0, sample0 = line.astype(np.int32), sample.astype(np.int32)

@@ -25,9 +25,7 @@ MOST_ENHANCEMENT_DB = 5.0
 BRIGHT, BRIGHT_S = 0.80, 0.64
 FLOWING = 0.7  # persistence up to which scatterers flow (chosen)
 SAME_TISSUE = np.float32(0.96)  # share of the tissue's echo that is the same in every beat and in every repeat
-# Elevation: a slice some millimeters thick meets curved and slanted walls, so that their edges are soft and
-# thin leaflets pale. Chosen: half of the elevational beam width (4-6 mm at 100 mm), walls at about 45 degrees.
-SLICE_MM = 2.4
+SURFACE_MM = 1.6  # thickness of a wall's surface that reflects (chosen)
 ROUGH_DB = 7.0  # SD along a wall of what its surface reflects (chosen)
 SKEW = np.float32(0.3)  # of the fine texture in dB (chosen)
 SMOOTH_SHARE = np.float32(0.5)  # amplitude of a surface that reflects as a mirror; the rest is as rough as speckle
@@ -40,6 +38,8 @@ class Look:
     Args:
         frequency_mhz: received.
         axial_fwhm_mm, lateral_fwhm_deg: the point spread.
+        slice_mm: how far the plane's thickness smears edges: walls are curved and slanted, so that their edges are
+            soft and thin leaflets pale. About half of the beam's elevational width.
         dynamic_range_db: shown between black and white.
         white_db: the level that is white, against myocardium.
         gain_db: error of whoever set the gain.
@@ -54,13 +54,14 @@ class Look:
         near_haze_db: multiple scattering between chest wall and probe, at the face; it falls by 8.7 dB every 22 mm.
         texture_db: SD of the slow texture.
         dropout_db: loss of a wall that runs along the beam.
-        compounding: share of the power blurred across three beams; a quarter of it along them.
+        compounding: share of the power blurred across three beams; a fifth of it along them.
         persistence: share of the previous frame.
     """
 
     frequency_mhz: float = 3.4
     axial_fwhm_mm: float = 0.8
     lateral_fwhm_deg: float = 1.5
+    slice_mm: float = 1.2
     dynamic_range_db: float = 60.0
     white_db: float = 22.0
     gain_db: float = 0.0
@@ -128,7 +129,7 @@ class Renderer:
         self._returning = np.where(self._persistence > FLOWING, SAME_TISSUE, np.float32(0))
         self._crowding_db = self._crowding()
         pitch_mm = (self.grid.radius_mm + 0.6 * self.grid.depth_mm) * np.deg2rad(self.grid.line_step_deg)
-        self._slice = [speckle.triangle_taps(SLICE_MM / step) for step in (pitch_mm, self.grid.axial_step_mm)]
+        self._slice = [speckle.triangle_taps(look.slice_mm / step) for step in (pitch_mm, self.grid.axial_step_mm)]
         self._draw_fields(view_rng, rng, frame_rng, window_db)
         self._white_db = look.white_db - look.gain_db
         if look.auto_gain > 0:
@@ -151,7 +152,7 @@ class Renderer:
         # Few bright strands between much that is even: real tissue's texture is skewed.
         fine = (fine + SKEW * (fine * fine - 1)) / np.sqrt(1 + 2 * SKEW**2)
         coarse = speckle.smooth_field(view_rng, (rows, columns // 2), (4.0, 8.0))
-        self._texture = (look.texture_db * (0.8 * fine + 0.8 * coarse)).ravel()
+        self._texture = (look.texture_db * (0.9 * fine + 0.5 * coarse)).ravel()
         self._patches = speckle.smooth_field(view_rng, (rows, columns // 2), (7.0, 9.0)).ravel()
         self._surface = speckle.smooth_field(view_rng, (rows, columns // 2), (2.0, 2.0)).ravel()
         still = speckle.near_field(
@@ -222,7 +223,7 @@ class Renderer:
         across, along = self._gradient(reflectance)
         step = along * along
         step /= step + across * across + np.float32(1e-4)
-        return np.abs(along) * step * np.float32(1.6)
+        return np.abs(along) * step * np.float32(SURFACE_MM)
 
     def _gather(
         self, labels: np.ndarray, coefficients: np.ndarray, frame: int
@@ -311,13 +312,15 @@ class Renderer:
     def _bright_db(self) -> float:
         """The 96th percentile of the plane at rest."""
         power, _ = self.envelope(np.zeros(len(self.stage.courses)), 0)
-        return float(10 * np.log10(np.percentile(power[::2, ::2], 96) + 1e-12))
+        # As many samples from every area of the picture: the near field fills few pixels.
+        depths = (self.grid.samples * np.sqrt((np.arange(160) + 0.5) / 160)).astype(np.int64)
+        return float(10 * np.log10(np.percentile(power[::2, depths], 96) + 1e-12))
 
     def compress(self, power: Float32[np.ndarray, "lines samples"]) -> Float32[np.ndarray, "lines samples"]:
         """Squared envelope -> gray values 0..255 on the beam grid."""
         look = self.look
         if look.compounding > 0:
-            power = speckle.soften(speckle.soften(power, look.compounding, 0), 0.25 * look.compounding, 1)
+            power = speckle.soften(speckle.soften(power, look.compounding, 0), 0.2 * look.compounding, 1)
         gray = np.log10(np.maximum(power, np.float32(1e-12)))
         gray *= np.float32(10 / look.dynamic_range_db)
         gray += np.float32(1 - self._white_db / look.dynamic_range_db)

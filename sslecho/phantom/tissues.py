@@ -29,13 +29,13 @@ TISSUES: dict[str, Tissue] = {
     "skin": Tissue(2.0, 0.7, 0.8),
     "fat": Tissue(-3.0, 0.63, 0.6),  # [A]
     "muscle": Tissue(-4.0, 0.96, 0.9),  # [A] chest wall 0.96-1.4
-    "myocardium": Tissue(0.0, 0.52, 1.0, patchy_db=3.0),  # [A]
+    "myocardium": Tissue(0.0, 0.52, 1.0, patchy_db=2.5),  # [A]
     "trabecula": Tissue(0.0, 0.52, 1.2, patchy_db=3.0),
     "chordae": Tissue(-13.0, 0.5, 0.5, patchy_db=4.0),
     "blood": Tissue(-40.0, 0.15, 0.0, 0.6),  # [A]
-    "valve": Tissue(-3.0, 0.6, 1.6, patchy_db=5.0),
+    "valve": Tissue(-4.0, 0.6, 1.5, patchy_db=5.0),
     "pericardium": Tissue(4.0, 0.8, 4.5, patchy_db=3.0),
-    "vessel_wall": Tissue(-2.0, 0.7, 1.4, patchy_db=4.0),
+    "vessel_wall": Tissue(-3.0, 0.7, 1.3, patchy_db=5.0),
     "atrial_wall": Tissue(-9.0, 0.6, 0.8, patchy_db=6.0),
     "epicardial_fat": Tissue(5.0, 0.63, 0.8),
     "lung": Tissue(-5.0, 1.3, 2.2, 0.8, 4.0),

@@ -59,3 +59,22 @@ def test_left_on_the_beams_is_left_on_the_picture():
     beams[: grid.lines // 2] = 255
     picture = ScanConverter(grid, 64).picture(beams)
     assert picture[:, :32].mean() > 20 * max(picture[:, 34:].mean(), 0.01)
+
+
+def test_a_zoom_box_cuts_the_picture_and_enlarges_what_is_left():
+    whole = BeamGrid(6.0, 76.0, 150.0)
+    boxed = whole.boxed(0.5, 0.2, 0.8)
+    assert boxed.box_mm[2:] == (30.0, 120.0)
+    converter, uncut = ScanConverter(boxed, 128), ScanConverter(whole, 128)
+    assert converter.mm_per_pixel < 0.7 * uncut.mm_per_pixel
+    rows, columns = np.nonzero(converter.mask)
+    corners = converter.to_pixels(np.array([[boxed.box_mm[0], 30.0], [boxed.box_mm[1], 120.0]]))
+    # The box is all that is shown, and it is shown up to its edges.
+    np.testing.assert_allclose([columns.min(), rows.min()], corners[0], atol=1.01)
+    np.testing.assert_allclose([columns.max(), rows.max()], corners[1], atol=1.01)
+    # What lies in the box lies where the beams say: a bright spot at (10, 80) mm.
+    beams = np.zeros((boxed.lines, boxed.samples), np.float32)
+    sample, line = np.rint(boxed.to_grid(np.array([[10.0, 80.0]]))[0]).astype(int)
+    beams[line - 1 : line + 2, sample - 2 : sample + 3] = 255
+    bright = np.argwhere(converter.picture(beams) > 100).mean(axis=0)
+    np.testing.assert_allclose(bright[::-1], converter.to_pixels(np.array([[10.0, 80.0]]))[0], atol=1.5)

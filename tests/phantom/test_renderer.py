@@ -137,6 +137,54 @@ def test_compression_is_monotonic_and_spans_the_range():
     np.testing.assert_allclose(renderer.compress(power)[1], [0, 0, 127.5, 170, 255, 255], atol=0.1)
 
 
+def test_an_s_shaped_curve_darkens_the_dark_and_brightens_the_bright():
+    renderer = renderer_of(uniform("liver"), replace(BARE, white_db=20.0, dynamic_range_db=60.0, s_shape=1.0))
+    levels_db = np.array([-40.0, -25.0, -10.0, 5.0, 20.0], np.float32)
+    gray = renderer.compress(np.tile(10 ** (levels_db / 10), (4, 1)).astype(np.float32))[1] / 255
+    np.testing.assert_allclose(gray, [0, 5 / 32, 0.5, 27 / 32, 1], atol=1e-3)
+
+
+def test_automatic_gain_brings_the_bright_to_the_same_gray():
+    """Whatever the tissue's echo, its 96th percentile in the picture comes out alike; gain errors are left."""
+
+    def bright(structure: str, gain_db: float = 0.0) -> float:
+        look = replace(BARE, auto_gain=1.0, white_db=3.0, gain_db=gain_db)
+        renderer = renderer_of(uniform(structure), look, size=128)
+        picture, _ = renderer.frame(np.zeros(1), 0)
+        return float(np.percentile(picture[renderer.converter.mask], 96))
+
+    assert bright("fetal_liver") == pytest.approx(0.8 * 255, abs=6)
+    assert bright("thalamus") == pytest.approx(bright("fetal_liver"), abs=2)
+    assert bright("fetal_liver", 6.0) - bright("fetal_liver") == pytest.approx(6 / 60 * 255, abs=2)
+
+
+def test_edges_are_as_soft_as_the_slice_is_thick():
+    def width_mm(slice_mm: float) -> float:
+        """Depth from a tenth to nine tenths of the wall's power, of what a beam across the wall's surface meets."""
+        pen = Pen(np.random.default_rng(0))
+        pen.area("liver", [(-200, 60), (200, 60), (200, 400), (-200, 400)], rough_mm=0.0)
+        renderer = renderer_of(Scene(pen.shapes, background="lv"), replace(BARE, slice_mm=slice_mm))
+        power, _ = renderer._thick(renderer.stage.label_map(np.zeros(1)))
+        profile = power[64] / power[64].max()
+        return float(GRID.axial_step_mm * (np.argmax(profile > 0.9) - np.argmax(profile > 0.1)))
+
+    assert width_mm(0.2) <= GRID.axial_step_mm
+    # A triangle of half width w: 10 % at -0.55 w, 90 % at 0.55 w.
+    assert width_mm(4.0) == pytest.approx(4.4, abs=2 * GRID.axial_step_mm)
+
+
+def test_near_field_haze_stands_still_and_fades():
+    renderer = renderer_of(uniform("lv"), replace(BARE, near_haze_db=-10.0))
+    first, later = (renderer.envelope(np.zeros(1), frame)[0] for frame in (0, 40))
+    depths = GRID.depths_mm
+    level_db = 10 * np.log10(first.mean(axis=0))
+    near, far = level_db[(depths > 4) & (depths < 12)].mean(), level_db[depths > 100].mean()
+    assert near > -20
+    assert far < -35
+    band = (depths > 4) & (depths < 20)
+    assert np.corrcoef(first[:, band].ravel(), later[:, band].ravel())[0, 1] > 0.95
+
+
 def test_convolution_against_numpy():
     rng = np.random.default_rng(0)
     field = rng.standard_normal((9, 23)).astype(np.float32)
