@@ -39,7 +39,7 @@ SIZES: dict[str, Size] = {
     "rv_mid_mm": Size(28, 26, 2.8, 19, 38, "rv"),  # [A] 19-35
     "rv_length_mm": Size(72, 68, 4.5, 57, 86, "rv"),  # [A] 59-83
     "rv_outflow_mm": Size(28, 26, 2.4, 20, 37, "rv"),  # [A] 21-35, proximal
-    "la_diameter_mm": Size(35, 33, 2.7, 26, 48, "la"),  # [A] 30-40 men, 27-38 women
+    "la_diameter_mm": Size(34.8, 32.5, 2.4, 26, 48, "la"),  # [A] 30-40 men, 27-38 women
     "la_width_mm": Size(41, 39, 3.0, 31, 54, "la"),
     "la_length_mm": Size(49, 46, 3.5, 36, 62, "la"),
     "ra_width_mm": Size(39, 36, 3.2, 28, 50, "ra"),

@@ -29,11 +29,13 @@ def grid_of(pictures: Sequence[np.ndarray], captions: Sequence[str], *, columns:
     return sheet
 
 
-def echo_sheet(*, seed: int = 0, size: int = 256, jitter: float = 0.5, columns: int = 6) -> Image.Image:
-    """Every view of a different patient: one row at end-diastole, the next at end-systole."""
+def echo_sheet(
+    *, seed: int = 0, size: int = 256, jitter: float = 0.5, columns: int = 6, views: Sequence[str] = tuple(VIEWS)
+) -> Image.Image:
+    """Every view, a name of `heart.views.PLANES`, of another patient: a row at end-diastole, the next at end-systole."""
     pictures: list[np.ndarray] = []
     captions: list[str] = []
-    names = list(VIEWS)
+    names = list(views)
     for first in range(0, len(names), columns):
         rows: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
         for k, view in enumerate(names[first : first + columns]):

@@ -131,7 +131,7 @@ def test_the_base_descends_and_the_apex_stands_still(patient):
 
 def test_the_tricuspid_annulus_lies_nearer_the_apex():
     """By 5-8 mm, times the axial size of the heart and the raster's millimeter."""
-    apart = [f["mitral_septal"] - f["tricuspid_septal"] for f in map(measuring.four_chambers, range(20))]
+    apart = [f["mitral_septal"] - f["tricuspid_septal"] for f in map(measuring.four_chambers, MANY_PATIENTS)]
     assert 4.0 < min(apart)
     assert max(apart) < 10.0
 
@@ -162,14 +162,14 @@ def latents(view: str, name: str, count: int) -> list:
 
 
 def test_rv_inflow_is_tilted_half_way_to_the_long_axis_in_a_third():
-    half_way = latents("rv_inflow", "half_way", 100)
+    half_way = latents("rv_inflow", "half_way", 80)
     assert 0.24 < np.mean(half_way) < 0.43
     for patient in MANY_PATIENTS:
         assert (area(label_map(patient, "rv_inflow"), "lv") > 0) == half_way[patient]
 
 
 def test_half_the_arch_in_two_of_five():
-    parts = latents("suprasternal", "part", 100)
+    parts = latents("suprasternal", "part", 80)
     assert 0.3 < np.mean([part != "whole" for part in parts]) < 0.5
     for patient in MANY_PATIENTS:
         columns = np.nonzero(mask(label_map(patient, "suprasternal"), "aorta"))[1]
@@ -180,10 +180,10 @@ def test_half_the_arch_in_two_of_five():
 
 def test_four_and_five_chambers_are_one_tilt():
     """15 % of both lie where a rater would hesitate; only the root tells them apart, and it grows with the tilt."""
-    tilts = np.array(latents("a4c", "tilt", 90) + latents("a5c", "tilt", 90))
-    assert (tilts[:90] < 0.5).all()
-    assert (tilts[90:] > 0.5).all()
-    assert 0.09 < np.mean((tilts > 0.35) & (tilts < 0.65)) < 0.22
+    tilts = np.array(latents("a4c", "tilt", 70) + latents("a5c", "tilt", 70))
+    assert (tilts[:70] < 0.5).all()
+    assert (tilts[70:] > 0.5).all()
+    assert 0.09 < np.mean((tilts > 0.35) & (tilts < 0.65)) < 0.24
     for patient in MANY_PATIENTS:
         root = [area(label_map(patient, view), "aorta") for view in ("a4c", "a5c")]
         assert root[1] > 1.2 * root[0]
@@ -196,6 +196,8 @@ def test_the_vena_cava_breathes_and_the_aorta_does_not_collapse():
         assert 0.2 < narrow / wide < 0.9
         calm, pulse = (area(label_map(patient, "sc_aorta", s), "aorta") for s in (0.0, 1.0))
         assert 1.03 < pulse / calm < 1.12
+        calm, pulse = (area(label_map(patient, "suprasternal", s), "aorta") for s in (0.0, 1.0))
+        assert 1.02 < pulse / calm < 1.1
 
 
 def test_cusps_open_from_a_y_to_a_triangle():
