@@ -32,7 +32,7 @@ def grid_of(pictures: Sequence[np.ndarray], captions: Sequence[str], *, columns:
 def echo_sheet(
     *, seed: int = 0, size: int = 256, jitter: float = 0.5, columns: int = 6, views: Sequence[str] = tuple(VIEWS)
 ) -> Image.Image:
-    """Every view, a name of `heart.views.PLANES`, of another patient: a row at end-diastole, the next at end-systole."""
+    """Every view, names of `heart.views.PLANES`, of a new patient: a row at end-diastole, the next at end-systole."""
     pictures: list[np.ndarray] = []
     captions: list[str] = []
     names = list(views)
