@@ -95,7 +95,7 @@ def window_db(rng: np.random.Generator, grid: BeamGrid, quality: float) -> Float
     smooth = 1.6 * speckle.smooth_field(rng, (2 * grid.lines, 1), (16.0, 0.1))[: grid.lines, 0]
     # Aberration and what lies before the heart: patches of a few centimeters come out darker or brighter.
     patches = (
-        6.0 * speckle.smooth_field(rng, (2 * grid.lines, grid.samples + 64), (14.0, 32.0))[: grid.lines, : grid.samples]
+        5.0 * speckle.smooth_field(rng, (2 * grid.lines, grid.samples + 64), (14.0, 32.0))[: grid.lines, : grid.samples]
     )
     edge_db = rng.uniform(0, 10, size=2)
     edges = (

@@ -22,7 +22,7 @@ TGC_DB_PER_CM_MHZ = 0.5  # what the scanner assumes of all tissue
 MOST_ENHANCEMENT_DB = 5.0
 # Where between black and white the 96th percentile of the echoes should lie: walls light gray, only the brightest
 # white. An S-shaped curve lifts what lies above the middle, hence the second.
-BRIGHT, BRIGHT_S = 0.80, 0.64
+BRIGHT, BRIGHT_S = 0.80, 0.66
 FLOWING = 0.7  # persistence up to which scatterers flow (chosen)
 SAME_TISSUE = np.float32(0.96)  # share of the tissue's echo that is the same in every beat and in every repeat
 SURFACE_MM = 1.6  # thickness of a wall's surface that reflects (chosen)

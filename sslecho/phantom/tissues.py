@@ -33,10 +33,10 @@ TISSUES: dict[str, Tissue] = {
     "trabecula": Tissue(0.0, 0.52, 1.2, patchy_db=3.0),
     "chordae": Tissue(-13.0, 0.5, 0.5, patchy_db=4.0),
     "blood": Tissue(-40.0, 0.15, 0.0, 0.6),  # [A]
-    "valve": Tissue(-4.0, 0.6, 1.5, patchy_db=5.0),
+    "valve": Tissue(-7.0, 0.6, 1.9, patchy_db=4.0),
     "pericardium": Tissue(4.0, 0.8, 4.5, patchy_db=3.0),
-    "vessel_wall": Tissue(-3.0, 0.7, 1.3, patchy_db=5.0),
-    "atrial_wall": Tissue(-9.0, 0.6, 0.8, patchy_db=6.0),
+    "vessel_wall": Tissue(-6.0, 0.7, 1.6, patchy_db=4.0),
+    "atrial_wall": Tissue(-13.0, 0.6, 1.1, patchy_db=5.0),
     "epicardial_fat": Tissue(5.0, 0.63, 0.8),
     "lung": Tissue(-5.0, 1.3, 2.2, 0.8, 4.0),
     "bone": Tissue(13.0, 12.0, 9.0),  # [A] 15
