@@ -21,10 +21,10 @@ from sslecho.phantom import clock
 from sslecho.phantom.heart import layers
 from sslecho.phantom.heart.motion import pull, ring, together
 from sslecho.phantom.heart.parasternal import breath, chest, front_mm
-from sslecho.phantom.motion.film import Courses, Moment, Pair
+from sslecho.phantom.motion.film import Course, Courses, Moment, Pair
 from sslecho.phantom.outline import Pen, outward, roughness, spline
 from sslecho.phantom.patients import Patient
-from sslecho.phantom.scene import Scene, Shape
+from sslecho.phantom.scene import Mode, Scene, Shape
 
 MITRAL, PAPILLARY = "level_mitral", "level_papillary"
 Z0_MM = {MITRAL: 32.0, PAPILLARY: 39.0}
@@ -59,23 +59,36 @@ def courses(moment: Moment) -> Courses:
     offset = moment.factors.stream("acquisition", *moment.clip, "z0").standard_normal()
     z0 = Z0_MM[moment.plan.view] + Z0_SD_MM * float(offset)
     level = level_mm(z0, heart["contraction"])
-    leaflets = np.interp(level, *LEAFLETS)
-    drawn = {
-        "contraction": heart["contraction"],
-        "breath": heart["breath"],
-        "narrow": (1.06 - np.interp(level, *RADIUS)) / NARROW,
-        "drawn_back": 1 - leaflets,
-        "mouth": leaflets * heart["mitral"],
-        "muscles": np.interp(level, *MUSCLES),
-    }
+    drawn = {"breath": heart["breath"], **shown(level, heart["contraction"], heart["mitral"])}
     return Courses(drawn, {"level_mm": level, "contraction": heart["contraction"]}, {"z0_mm": z0})
+
+
+def shown(level: Course, contraction: Course, valve: Course) -> dict[str, Course]:
+    """Coefficients of what a plane shows at a level (mm), the heart contracted and the valve open by a share.
+
+    Returns:
+        contraction, narrow: how the plane moves; leaflets, muscles: how much of them is in the plane; mouth: how far
+        the leaflets are open; leaflets_contraction, leaflets_narrow: how far they move otherwise than the wall that
+        they draw back to.
+    """
+    leaflets, muscles = np.interp(level, *LEAFLETS), np.interp(level, *MUSCLES)
+    narrow = (RADIUS[1][0] - np.interp(level, *RADIUS)) / NARROW
+    return {
+        "contraction": contraction,
+        "narrow": narrow,
+        "leaflets": leaflets,
+        "mouth": leaflets * valve,
+        "leaflets_contraction": leaflets * contraction,
+        "leaflets_narrow": leaflets * narrow,
+        "muscles": muscles,
+    }
 
 
 def scene(pen: Pen, patient: Patient, rng: np.random.Generator, radius_mm: float) -> Scene:
     """The most basal level: whole leaflets and no muscles."""
     p = patient.in_template()
     chest(pen, p)
-    cavity, wall, right_mm = 1.06 * p.lv_diameter_mm / 2, p.wall_mm, 24.0 * p.rv_mid_mm / 28
+    cavity, wall, right_mm = RADIUS[1][0] * p.lv_diameter_mm / 2, p.wall_mm, 24.0 * p.rv_mid_mm / 28
     outer = cavity + wall
     center = np.array([CENTER_MM[0], front_mm(p, CENTER_MM[1]) + 0.5 * right_mm + 8 + outer])
     bottom = center[1] + outer
@@ -85,18 +98,20 @@ def scene(pen: Pen, patient: Patient, rng: np.random.Generator, radius_mm: float
     start, stop = pen.rng.uniform((0, 125), (45, 175))
     pen.arc("pericardium", center, (outer + 2.0, outer + 2.0), start, stop, 3.0)
     _ring(pen, center, cavity, wall)
-    turns = np.array([145.0, 35.0]) + rng.normal(0, 6, 2)
-    _muscles(pen, center, cavity, turns)
-    _mouth(pen, center, cavity, turns)
     ends = center + (outer - 2) * _unit([150.0, 292.0])
     # Seen from its upper right end the crescent lies left of its chord.
     loss = 1 - (1 - p.rv_area_change) / 0.9
-    beat = together(
-        ring(center, cavity, wall, p.shortening, p.thickening, twist_deg=2.0),
-        pull(ends[::-1], 0.4 * loss, 2.2 * right_mm),
-    )
-    narrow = ring(center, cavity, wall, NARROW, 0.0)
-    return Scene(pen.shapes, {"contraction": beat, "narrow": narrow, "breath": breath(p)})
+    modes = {
+        "contraction": together(
+            ring(center, cavity, wall, p.shortening, p.thickening, twist_deg=2.0),
+            pull(ends[::-1], 0.4 * loss, 2.2 * right_mm),
+        ),
+        "narrow": ring(center, cavity, wall, NARROW, 0.0),
+    }
+    turns = np.array([145.0, 35.0]) + rng.normal(0, 6, 2)
+    _muscles(pen, center, cavity, turns)
+    _mouth(pen, center, cavity, turns, modes)
+    return Scene(pen.shapes, {**modes, "breath": breath(p)})
 
 
 def _unit(degrees) -> np.ndarray:
@@ -143,18 +158,19 @@ def _foot(center: np.ndarray, cavity: float, turn: float) -> np.ndarray:
     return center + (cavity + 2.5) * _unit(turn)
 
 
-def _mouth(pen: Pen, center: np.ndarray, cavity: float, turns: np.ndarray) -> None:
+def _mouth(pen: Pen, center: np.ndarray, cavity: float, turns: np.ndarray, modes: dict[str, Mode]) -> None:
     """Two leaflets that meet at their corners; below their tips what is left of them draws back to the muscles."""
     half = 0.74 * 0.97 * cavity
     share = np.linspace(-1, 1, 13)
     for side, gap in ((-1, -0.52 * OPEN_MM), (1, 0.48 * OPEN_MM)):
         wave = roughness(pen.rng, 13, 0.6)
-        rest = np.stack([half * share, side * 1.0 + 2.0 * (1 - share**2) + wave], axis=1) + center
+        closed = np.stack([half * share, side * 1.0 + 2.0 * (1 - share**2) + wave], axis=1) + center
         opened = np.stack([np.zeros(13), gap * (1 - share**2)], axis=1)
         for part, turn in ((slice(0, 7), turns[0]), (slice(6, 13), turns[1])):
-            gone = _foot(center, cavity, turn) - rest[part]
-            moves = {"drawn_back": gone, "mouth": opened[part]}
-            pen.shapes.append(Shape("mitral", rest[part], np.full(7, 0.6), moves=moves))
+            there, foot = closed[part], np.tile(_foot(center, cavity, turn), (7, 1))
+            moves = {"leaflets": there - foot, "mouth": opened[part]}
+            moves |= {f"leaflets_{name}": mode(there) - mode(foot) for name, mode in modes.items()}
+            pen.shapes.append(Shape("mitral", foot, np.full(7, 0.6), moves=moves))
 
 
 LEVELS = Pair("level", (MITRAL, PAPILLARY), scene, courses, SPAN_S, 140.0, 76.0, CENTER_MM)

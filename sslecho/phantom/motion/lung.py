@@ -62,7 +62,7 @@ def scene(pen: Pen, patient: Patient, rng: np.random.Generator, radius_mm: float
     return Scene(pen.shapes, {"slide": slides}, "lung", {"pleura_mm": pleura, "excursion_mm": excursion})
 
 
-def _level(depth_mm: float) -> np.ndarray:
+def _level(depth_mm: float | int) -> np.ndarray:
     return np.stack([np.linspace(-WIDE_MM, WIDE_MM, POINTS), np.full(POINTS, float(depth_mm))], axis=1)
 
 

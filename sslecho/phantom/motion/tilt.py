@@ -10,7 +10,7 @@ import numpy as np
 
 from sslecho.phantom import clock
 from sslecho.phantom.heart.apical import CENTER_MM, four_or_five
-from sslecho.phantom.motion.film import Courses, Moment, Pair
+from sslecho.phantom.motion.film import Course, Courses, Moment, Pair
 from sslecho.phantom.outline import Pen
 from sslecho.phantom.patients import Patient
 from sslecho.phantom.scene import Scene, Shape
@@ -80,13 +80,21 @@ def _further(names: list[str], fewer: list[str]) -> range:
     return block
 
 
+def tilted(phase: Course, view: str) -> Course:
+    """0 at four chambers, 1 at five; slowly one way and quickly back as the phase goes from 0 to 1.
+
+    Args:
+        phase: 0..1.
+        view: UP or DOWN.
+    """
+    phase = 1 - phase if view == DOWN else phase
+    return np.where(phase < 1 - BACK, phase / (1 - BACK), (1 - phase) / BACK)
+
+
 def courses(moment: Moment) -> Courses:
     """`tilt`, the heart's own courses, and `valve`: the aortic valve's opening as far as the root is in the plane."""
     period = float(moment.factors.stream("clip", *moment.clip, "rate").uniform(*PERIOD_S))
-    phase = moment.phase(period)
-    if moment.plan.view == DOWN:
-        phase = 1 - phase
-    tilt = np.where(phase < 1 - BACK, phase / (1 - BACK), (1 - phase) / BACK)
+    tilt = tilted(moment.phase(period), moment.plan.view)
     rhythm = clock.draw_rhythm(moment.factors.stream("study", moment.plan.patient, moment.plan.study))
     beat, _ = clock.clip_courses(
         moment.factors.stream("clip", *moment.clip, "beat"),
