@@ -7,7 +7,7 @@ from sslecho.phantom.echo import Clip
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.fetal import still
 from sslecho.phantom.heart.views import VIEWS
-from sslecho.phantom.kinds import echo, motion
+from sslecho.phantom.kinds import chartsias, echo, echo9, motion
 from sslecho.phantom.plan import Plan, Rendering, draw_plans
 
 
@@ -34,6 +34,8 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "echo": Kind(echo.CLASSES, echo.draw),
+    "echo9": Kind(echo9.CLASSES, echo9.draw),
+    "chartsias": Kind(chartsias.CLASSES, chartsias.draw),
     "fetal": Kind(still.PLANE_SHARES, still.draw, still=True, again=True),
     "motion": Kind(motion.CLASSES, motion.draw),
     "archive": Kind({name: view.share for name, view in VIEWS.items()}, None, columns=("kind",)),
