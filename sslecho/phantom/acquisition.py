@@ -2,6 +2,9 @@
 
 The spread of every draw is in units of `jitter`. At 1.35, the default, the nearest neighbor on pixels finds
 the view of a new patient in about six of ten frames, as the phantom is meant to be.
+
+Size: the heart's own (SD 8 % and 5 % per axis, `patients`) and 1.5 % here. The depth is set to the heart's size and
+then missed by 13.5 %, so that the picture's magnification has the SD of 7 % in size and 12 % in depth together.
 """
 
 from dataclasses import dataclass

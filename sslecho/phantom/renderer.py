@@ -1,9 +1,11 @@
 """From label maps to pictures: moving speckle, specular echoes, attenuation, point spread, compression.
 
-Order of a frame: label map on the beam grid -> scatterers gathered at material coordinates -> amplitude
-(tissue, slow texture, window, attenuation) -> specular echoes along the beam -> still clutter and noise ->
-axial and lateral point spread, constant in angle (Gao et al. 2009, COLE) -> haze -> log compression ->
-gray curve -> scan conversion. All random fields and tables are made once per clip.
+Order of a frame: label map on the beam grid -> tissues through the beam's thickness -> scatterers gathered at
+material coordinates -> amplitude (tissue, slow texture, surfaces that the beam meets squarely, window, attenuation)
+-> still clutter, near-field haze and noise -> axial and lateral point spread, constant in angle (Gao et al. 2009,
+COLE) -> haze -> compounding -> log compression -> gray curve -> scan conversion. All random fields and tables are
+made once per clip. What is "chosen" here and in `acquisition` was chosen beside real adult clips
+(benchmarks/quality/phantom_calibration.py and phantom_realism.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,9 +24,9 @@ TGC_DB_PER_CM_MHZ = 0.5  # what the scanner assumes of all tissue
 MOST_ENHANCEMENT_DB = 5.0
 # Where between black and white the 96th percentile of the echoes should lie: walls light gray, only the brightest
 # white. An S-shaped curve lifts what lies above the middle, hence the second.
-BRIGHT, BRIGHT_S = 0.80, 0.66
+BRIGHT, BRIGHT_S = 0.80, 0.65
 FLOWING = 0.7  # persistence up to which scatterers flow (chosen)
-SAME_TISSUE = np.float32(0.96)  # share of the tissue's echo that is the same in every beat and in every repeat
+SAME_TISSUE = np.float32(0.95)  # share of the tissue's echo that is the same in every beat and in every repeat
 SURFACE_MM = 1.6  # thickness of a wall's surface that reflects (chosen)
 ROUGH_DB = 7.0  # SD along a wall of what its surface reflects (chosen)
 SKEW = np.float32(0.3)  # of the fine texture in dB (chosen)
@@ -74,7 +76,7 @@ class Look:
     clutter_mm: float = 7.0
     near_haze_db: float = -200.0
     reverberations: int = 2
-    texture_db: float = 3.5
+    texture_db: float = 3.0
     dropout_db: float = 4.0
     compounding: float = 0.4
     persistence: float = 0.0
@@ -126,7 +128,7 @@ class Renderer:
         self._tissues = (power + 1j * reflectance).astype(np.complex64)
         self._persistence = structure_table("persistence", tissues)
         self._textured = (self._persistence > FLOWING).astype(np.float32)
-        self._returning = np.where(self._persistence > FLOWING, SAME_TISSUE, np.float32(0))
+        self._returning = np.where(self._persistence > 0.9, SAME_TISSUE, np.float32(0))
         self._crowding_db = self._crowding()
         pitch_mm = (self.grid.radius_mm + 0.6 * self.grid.depth_mm) * np.deg2rad(self.grid.line_step_deg)
         self._slice = [speckle.triangle_taps(look.slice_mm / step) for step in (pitch_mm, self.grid.axial_step_mm)]
