@@ -132,6 +132,8 @@ def test_the_root_moves_to_the_probe_and_breathing_moves_all():
         patient, stage = measuring.stage_of(k, "plax")
         rows = [np.argwhere(mask(label_map(k, "plax", s), "aorta"))[:, 0].mean() * measuring.MM for s in (0.0, 1.0)]
         lifts.append(rows[0] - rows[1])
+        rows = [np.argwhere(mask(label_map(k, "psax_av", s), "aorta"))[:, 0].mean() for s in (0.0, 1.0)]
+        assert rows[0] > rows[1]
         breaths.append(2 * np.hypot(*stage.scene.modes["breath"](np.zeros((1, 2)))[0]) * np.sqrt(np.prod(patient.size)))
     assert np.mean([3.5 < lift < 11 for lift in lifts]) >= 0.9, lifts
     assert min(breaths) > 4.9

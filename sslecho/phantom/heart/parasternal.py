@@ -81,7 +81,8 @@ def rv_inflow(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
     layers.atrium(pen, "ra", ra)
     pen.area("rv", rv, rough_mm=1.8, wall=("rv_wall", 5.0))
     ridges = rv_at([(-58, 56), (-40, 38), (-24, 32), (-44, 88), (-30, 91), (-58, 76), (-10, 86)])
-    layers.bumps(pen, "rv_wall", ridges, annulus - ridges, (1.8, 4.5))
+    ridges = ridges[pen.rng.permutation(len(ridges))[:4]]
+    layers.bumps(pen, "rv_wall", ridges, annulus - ridges, (1.8, 5.0))
     pen.area("ra", ra)
     pen.ellipse("vein", (10, 113), (4.5, 4.5), wall=("vein_wall", 1.0))
     hinges = rv_at([(28, 46), (-4, 88)])

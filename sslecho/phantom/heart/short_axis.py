@@ -83,10 +83,11 @@ def _short_axis(pen: Pen, patient: Patient, rng: np.random.Generator, name: str,
         _crescent(pen, center, outer, right_mm, (150, 292) if name != "apex" else (170, 265))
     start, stop = pen.rng.uniform((0, 125), (45, 175))
     pen.arc("pericardium", center, (outer + 2.0, outer + 2.0), start, stop, 3.0)
-    for degrees in (330, 20):
-        a = np.deg2rad(degrees + pen.rng.uniform(-15, 15))
+    # Fat beside the free wall and in the grooves where the right ventricle is inserted.
+    for degrees, radii in ((330, (5, 12)), (20, (5, 12)), (148, (5, 7)), (294, (4, 7))):
+        a = np.deg2rad(degrees + pen.rng.uniform(-12, 12))
         place = center + (outer + 4) * np.array([np.cos(a), np.sin(a)])
-        pen.ellipse("epicardial_fat", place, (5, 12), angle_deg=-float(np.rad2deg(a)), rough_mm=2.0)
+        pen.ellipse("epicardial_fat", place, radii, angle_deg=-float(np.rad2deg(a)), rough_mm=2.0)
     if p.effusion_mm:
         pen.arc("effusion", center, (outer + p.effusion_mm / 2,) * 2, 20, 160, p.effusion_mm)
         pen.arc("pericardium", center, (outer + p.effusion_mm + 1.5,) * 2, 15, 165, 2.5)
