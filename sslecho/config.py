@@ -57,6 +57,15 @@ def build(cls: type[S], values: Mapping[str, Any]) -> S:
     Raises:
         SettingsError: listing all unknown names, wrong types and broken rules at once.
     """
+    return cls(**check(cls, values))
+
+
+def check(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values in the types that the class names, if they keep all of its rules.
+
+    Raises:
+        SettingsError: as `build`.
+    """
     problems, checked = [], {}
     for name, value in values.items():
         try:
@@ -65,7 +74,7 @@ def build(cls: type[S], values: Mapping[str, Any]) -> S:
             problems.append(str(problem))
     if problems:
         raise SettingsError(problems)
-    return cls(**checked)
+    return checked
 
 
 def resolve(
