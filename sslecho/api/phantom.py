@@ -44,6 +44,7 @@ def phantom(out: Path | str, *, overwrite: bool = False, **options: Any) -> dict
         masks=settings.masks,
         classes=settings.classes,
         fan=settings.fan,
+        sizes=settings.sizes,
     )
     return {
         "out": str(out),

@@ -24,7 +24,9 @@ PHANTOM_KINDS = ("echo", "echo9", "chartsias", "fetal", "motion", "archive")
 class PhantomSettings(Machine):
     """Simulated ultrasound."""
 
-    kind: str = option("echo", "What is simulated.", choices=PHANTOM_KINDS)
+    kind: str | None = option(
+        None, "What is simulated: echo, or what the named sizes are of, if nothing is said.", choices=PHANTOM_KINDS
+    )
     classes: tuple[str, ...] = option((), "Which of the kind's classes; all of them if none is named.")
     patients: int = option(24, "How many patients.", minimum=1)
     views_per_patient: int = option(
@@ -39,6 +41,12 @@ class PhantomSettings(Machine):
     masks: str = option("sector", "Truth to write: sectors, or a map of structures too.", choices=("sector", "labels"))
     fan: str = option(
         "device", "The sector's outline: each device's own, or the same for all.", choices=("device", "same")
+    )
+    sizes: str = option(
+        "",
+        "Class sizes of a published set to the scale of --patients, with its splits; --views-per-patient and "
+        "--clips-per-view don't count then.",
+        choices=("", "fetal_planes", "cactus", "chartsias"),
     )
     overlays: bool = option(True, "Burn fake names and dates in, outside the sector.")
     seed: int = option(0, "Decides every random number.", minimum=0)

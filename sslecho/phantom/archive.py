@@ -27,6 +27,7 @@ from sslecho.phantom.archive_settings import ArchiveSettings
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.kinds import KINDS, plans_of
 from sslecho.phantom.plan import Plan
+from sslecho.phantom.sizes import SIZES, plans_of_sizes
 from sslecho.progress import track
 from sslecho.rundir import read_json, write_atomic, write_json
 
@@ -37,7 +38,7 @@ FOLDERS = ("clips", "sectors", "labels", "glyphs")  # of the truth
 def write_archive(
     out: Path | str,
     *,
-    kind: str = "echo",
+    kind: str | None = None,
     patients: int = 24,
     views_per_patient: int = 4,
     clips_per_view: int = 2,
@@ -51,6 +52,7 @@ def write_archive(
     masks: str = "sector",
     classes: Sequence[str] = (),
     fan: str = "device",
+    sizes: str = "",
 ) -> dict[str, Any]:
     """Simulate an archive; the bytes depend on the settings, not on the number of workers.
 
@@ -58,13 +60,15 @@ def write_archive(
 
     Args:
         out: folder of the archive; the truth goes to `<out>.truth`.
-        kind: a name of `kinds.KINDS`.
+        kind: a name of `kinds.KINDS`; None: that of `sizes`, or else "echo".
         clips_per_view: most repeats of a view in a study (1 .. this many are drawn).
         frames_per_clip: of clips; a still has one.
         format: "png" (a file per frame), "video" (mp4, H.264; stills are PNG) or "dicom".
         masks: "sector", or "labels" for a label map of every frame too.
         classes: those of the kind that are drawn; all if empty.
         fan: "device" for each device's own outline of the sector, "same" for one outline whatever the device.
+        sizes: a name of `sizes.SIZES`: how many patients and clips each class has, and their splits; then
+            `views_per_patient` and `clips_per_view` don't count.
 
     Returns:
         "files", "clips", "frames", "patients", "classes" (view, or else mode -> clips), "already" (nothing to do).
@@ -74,6 +78,10 @@ def write_archive(
         InputError: `out` is not empty and holds something else.
     """
     out = Path(out)
+    if kind is None:
+        kind = SIZES[sizes].kind if sizes in SIZES else "echo"
+    if sizes:
+        views_per_patient = clips_per_view = 1
     settings = ArchiveSettings(
         kind=kind,
         patients=patients,
@@ -88,6 +96,7 @@ def write_archive(
         masks=masks,
         classes=tuple(classes),
         fan=fan,
+        sizes=sizes,
     )
     settings.check()
     truth = truth_folder(out)
@@ -105,14 +114,7 @@ def write_archive(
     record = {"version": PHANTOM_VERSION, "settings": settings.plain()}
     write_json(truth / "archive.json", {**record, "complete": False})
 
-    plans = plans_of(
-        kind,
-        Factors.from_seed(seed),
-        patients=patients,
-        views_per_patient=views_per_patient,
-        clips_per_view=clips_per_view,
-        classes=classes,
-    )
+    plans = _plans(settings)
     missing = [plan for plan in plans if not (truth / "clips" / f"{plan.clip}.json").is_file()]
     with track("phantom", total=len(plans), unit="clips", done=len(plans) - len(missing)) as progress:
         for _ in _write_all(missing, out, truth, settings, workers):
@@ -126,11 +128,25 @@ def write_archive(
         "files": len({row["path"] for row in rows}),
         "clips": len(plans),
         "frames": sum(record["frames"] for record in records),
-        "patients": patients,
+        "patients": len({plan.patient for plan in plans}),
         "classes": dict(sorted(counted.items())),
     }
     write_json(truth / "archive.json", {**record, "complete": True, "counts": counts})
     return {**counts, "already": False}
+
+
+def _plans(settings: ArchiveSettings) -> list[Plan]:
+    factors = Factors.from_seed(settings.seed)
+    if settings.sizes:
+        return plans_of_sizes(settings.sizes, factors, patients=settings.patients)
+    return plans_of(
+        settings.kind,
+        factors,
+        patients=settings.patients,
+        views_per_patient=settings.views_per_patient,
+        clips_per_view=settings.clips_per_view,
+        classes=settings.classes,
+    )
 
 
 def truth_folder(out: Path) -> Path:

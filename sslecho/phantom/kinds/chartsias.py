@@ -1,7 +1,7 @@
 """Kind `chartsias`: the thirteen classes of Chartsias et al. 2021 (arXiv 2108.03124), five of them with contrast.
 
-`c_*` are with agent, `n_*` without. Shares are those of the training subjects in the paper's Table 1 (`sizes` has all
-its figures); a subject mostly has several classes.
+`c_*` are with agent, `n_*` without. Shares are those of the training subjects per class; a subject mostly has several
+classes. For the table's own sizes see `sizes`.
 """
 
 from dataclasses import replace
@@ -11,22 +11,39 @@ from sslecho.phantom.echo import Clip, EchoClip
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.plan import Plan, Rendering
 
-TRAIN_SUBJECTS = {
-    "c_2ch": 711,
-    "c_3ch": 699,
-    "c_4ch": 704,
-    "c_plax": 85,
-    "c_sax": 607,
-    "n_5ch": 165,
-    "n_plax": 383,
-    "n_rv": 52,
-    "n_ssn": 55,
-    "n_2ch": 314,
-    "n_3ch": 364,
-    "n_4ch": 332,
-    "n_sax": 229,
+# The paper's Table 1: (subjects, echocardiograms, images). Its test images sum to 57,748, while the text has 57,648.
+TRAIN = {
+    "c_2ch": (711, 1401, 41603),
+    "c_3ch": (699, 1377, 41432),
+    "c_4ch": (704, 1375, 41214),
+    "c_plax": (85, 85, 4547),
+    "c_sax": (607, 1179, 34387),
+    "n_5ch": (165, 165, 14714),
+    "n_plax": (383, 383, 33969),
+    "n_rv": (52, 52, 6521),
+    "n_ssn": (55, 55, 3483),
+    "n_2ch": (314, 544, 26613),
+    "n_3ch": (364, 605, 32263),
+    "n_4ch": (332, 556, 28569),
+    "n_sax": (229, 437, 17704),
 }
-CLASSES = {name: count / sum(TRAIN_SUBJECTS.values()) for name, count in TRAIN_SUBJECTS.items()}
+TEST = {
+    "c_2ch": (139, 276, 5784),
+    "c_3ch": (139, 276, 5763),
+    "c_4ch": (138, 274, 5684),
+    "c_plax": (9, 9, 560),
+    "c_sax": (138, 275, 5649),
+    "n_5ch": (18, 18, 1832),
+    "n_plax": (42, 42, 3542),
+    "n_rv": (5, 5, 703),
+    "n_ssn": (6, 6, 336),
+    "n_2ch": (126, 217, 7061),
+    "n_3ch": (135, 226, 8662),
+    "n_4ch": (130, 205, 7938),
+    "n_sax": (98, 187, 4234),
+}
+SUBJECTS = {"train": 1538, "test": 359}
+CLASSES = {name: subjects / sum(row[0] for row in TRAIN.values()) for name, (subjects, _, _) in TRAIN.items()}
 PLANE_OF = {
     "2ch": "a2c",
     "3ch": "a3c",
