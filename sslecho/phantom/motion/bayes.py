@@ -15,7 +15,7 @@ from sslecho.phantom import clock
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.motion.levels import MITRAL, PAPILLARY, SPAN_S, Z0_MM, Z0_SD_MM, level_mm
 
-RHYTHMS = 1000  # drawn for the law of the contraction
+RHYTHMS = 600  # drawn for the law of the contraction
 FRAMES = 16
 STEP_MM = 0.05
 
