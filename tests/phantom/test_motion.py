@@ -67,7 +67,7 @@ def test_a_wider_vessel_would_be_found_in_frames():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_clip_tells_the_class(name):
-    assert two_sample.by_clips(two_sample.draw(PAIR[name], range(6), seed=3), name) > 0.9
+    assert two_sample.by_clips(two_sample.draw(PAIR[name], range(4), seed=3), name) > 0.9
 
 
 @pytest.mark.parametrize("pair", motion.PAIRS, ids=lambda pair: pair.name)
