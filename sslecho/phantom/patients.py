@@ -177,7 +177,7 @@ def draw_patient(factors: Factors, number: int) -> Patient:
     motion = factors.stream("patient", number, "motion")
     weak = motion.uniform() < 0.2  # about one patient in five of a hospital's echo archive has an LVEF below 55 %
     shortening = float(motion.uniform(0.10, 0.22) if weak else np.clip(motion.normal(0.34, 0.04), 0.25, 0.43))
-    strength = min(shortening / 0.34, 1.0)  # a weak ventricle's long axis is weak as well
+    strength = min(shortening / 0.30, 1.0)  # a weak ventricle's long axis is weak as well
     drawn = motion.standard_normal(6)
     findings = factors.stream("patient", number, "findings").uniform(size=7)
     return Patient(
@@ -186,10 +186,10 @@ def draw_patient(factors: Factors, number: int) -> Patient:
         **sizes,
         size=(float(size[0]), float(size[1])),
         shortening=shortening,
-        thickening=float(np.clip(0.40 + 0.025 * drawn[0], 0.35, 0.45)) * strength,
+        thickening=float(np.clip(0.40 + 0.018 * drawn[0], 0.35, 0.45)) * strength,
         base_descent_mm=float(np.clip(12.5 + 1.1 * drawn[1], 10, 15)) * strength,
         lateral_descent_mm=float(np.clip(22 + 1.6 * drawn[2], 18, 26)) * (0.6 + 0.4 * strength),
-        rv_area_change=float(np.clip(0.43 + 0.03 * drawn[3], 0.35, 0.5)) * (0.7 + 0.3 * strength),
+        rv_area_change=float(np.clip(0.42 + 0.03 * drawn[3], 0.35, 0.5)) * (0.7 + 0.3 * strength),
         root_motion_mm=float(np.clip(9 + 0.7 * drawn[4], 7, 11)) * (0.5 + 0.5 * strength),
         annuli_apart_mm=float(motion.uniform(5, 8)),
         breath_mm=float(motion.uniform(5, 10)),

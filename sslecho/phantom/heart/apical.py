@@ -98,7 +98,7 @@ def a2c(pen: Pen, patient: Patient, rng: np.random.Generator) -> Scene:
             squeeze(v, p.shortening, p.thickening, sides=p.wall_motion("inferior", "anterior")),
             descend(v.apex, v.base, p.base_descent_mm, roof_mm=p.la_length_mm),
             shrink(
-                v.beyond((0, p.la_length_mm / 2))[0], (p.la_width_mm / 2, p.la_length_mm / 2), (-0.26 * strength, 0.0)
+                v.beyond((0, p.la_length_mm / 2))[0], (p.la_width_mm / 2, p.la_length_mm / 2), (-0.21 * strength, 0.0)
             ),
         ),
         "a_wave": nudge(v.beyond((0, 25))[0], 18, (0, 2.0)),

@@ -5,7 +5,7 @@ import numpy as np
 from sslecho.phantom.heart import layers
 from sslecho.phantom.heart.motion import descend, nudge, pull, shrink, squeeze, together
 from sslecho.phantom.heart.ventricle import Ventricle
-from sslecho.phantom.outline import Pen, shifted
+from sslecho.phantom.outline import Pen, shifted, spline
 from sslecho.phantom.patients import Patient
 from sslecho.phantom.scene import Mode
 
@@ -16,21 +16,25 @@ SEPTUM_MM = 4.0  # between the atria
 ATRIUM = [(0.05, 0.0), (0.45, -0.02), (0.84, 0.0), (0.99, 0.38), (0.86, 0.84), (0.45, 0.99), (0.1, 0.86), (0.01, 0.4)]
 # Width of the right ventricle over its length from the annulus: shares of (base, mid) diameter.
 RV_WIDTHS = [(0.03, 0.9, 0.0), (0.2, 1.0, 0.0), (0.4, 0.45, 0.62), (0.6, 0.0, 0.94), (0.8, 0.0, 0.6), (0.95, 0.0, 0.22)]
-# What the other movements do to the right ventricle's area; found on label maps.
-RV_LENGTH_LOSS, RV_SEPTAL_GAIN = 0.18, 0.06
 
 
 def _septal_edge(v: Ventricle, along) -> np.ndarray:
     return np.asarray(-(v.half(along) + v.wall_mm))
 
 
-def _right_ventricle(pen: Pen, p: Patient, v: Ventricle) -> tuple[np.ndarray, np.ndarray]:
-    """Draws it; returns the septal and the lateral hinge of its valve."""
+def _right_profile(p: Patient, v: Ventricle) -> tuple[np.ndarray, ...]:
+    """From the annulus to the apex: shares of its length, `along`, rho of the septum, width."""
     top = 1 - p.annuli_apart_mm / v.length_mm
     share = np.array([u for u, _, _ in RV_WIDTHS])
     width = np.array([base * (p.rv_base_mm - 2) + mid * p.rv_mid_mm for _, base, mid in RV_WIDTHS])
     along = top - share * p.rv_length_mm / v.length_mm
-    edge = _septal_edge(v, np.maximum(along, 0.02))
+    return share, along, _septal_edge(v, np.maximum(along, 0.02)), width
+
+
+def _right_ventricle(pen: Pen, p: Patient, v: Ventricle) -> tuple[np.ndarray, np.ndarray]:
+    """Draws it; returns the septal and the lateral hinge of its valve."""
+    share, along, edge, width = _right_profile(p, v)
+    top = 1 - p.annuli_apart_mm / v.length_mm
     outline = np.concatenate([v.at(along, edge + 2), v.at(along, edge - width)[::-1]])
     pen.area("rv", outline, rough_mm=1.2, wall=("rv_wall", RV_WALL_MM))
     ridge = pen.rng.uniform(0.35, 0.95, size=6)
@@ -147,25 +151,38 @@ def four_chambers(pen: Pen, p: Patient, v: Ventricle, tilt: float = 0.0) -> dict
         ]
         pen.line("wire", v.beyond(wire), 1.2)
 
-    # The right ventricle's length is lost to the descent of its base; the rest of its area to its free wall.
-    loss = 1 - (1 - p.rv_area_change) / (1 - RV_LENGTH_LOSS) + RV_SEPTAL_GAIN
-    top = 1 - p.annuli_apart_mm / v.length_mm
-    first = top - 0.95 * p.rv_length_mm / v.length_mm
-    line = v.at([first, top], _septal_edge(v, [0.4, 1.0]))
-    sides = p.wall_motion("inferoseptal", "anterolateral")
-    atrium = v.beyond((-annulus - 2 + p.la_width_mm / 2, p.la_length_mm / 2))[0]
-    further = max(p.lateral_descent_mm - p.base_descent_mm, 0.0)
-    strength = min(p.shortening / 0.34, 1.0)
     modes = {
-        "contraction": together(
-            squeeze(v, p.shortening, p.thickening, sides=sides),
-            descend(v.apex, v.base, p.base_descent_mm, roof_mm=p.la_length_mm),
-            pull(line, loss, p.rv_base_mm),
-            nudge(v.beyond(outer)[0], 13, -further * v.direction),
-            shrink(atrium, (p.la_width_mm / 2, p.la_length_mm / 2), (-0.26 * strength, 0.0), angle_deg=-v.turn_deg),
-        ),
+        "contraction": _contraction(p, v, v.beyond(outer)[0]),
         "a_wave": nudge(v.beyond((0, 25))[0], 18, 2.0 * v.direction),
     }
     if p.septal_flash:
         modes["flash"] = nudge(v.at(0.55, -0.9 * lateral)[0], 15, 4.0 * v.normal)
     return modes
+
+
+def _contraction(p: Patient, v: Ventricle, tricuspid: np.ndarray) -> Mode:
+    """All four chambers in systole; `tricuspid` is the lateral hinge of its valve, (x, z)."""
+    sides = p.wall_motion("inferoseptal", "anterolateral")
+    atrium = v.beyond((-v.annulus * v.half_mm - 2 + p.la_width_mm / 2, p.la_length_mm / 2))[0]
+    further = max(p.lateral_descent_mm - p.base_descent_mm, 0.0)
+    growth = 0.21 * min(p.shortening / 0.34, 1.0)
+    others = together(
+        squeeze(v, p.shortening, p.thickening, sides=sides),
+        descend(v.apex, v.base, p.base_descent_mm, roof_mm=p.la_length_mm),
+        nudge(tricuspid, 13, -further * v.direction),
+        shrink(atrium, (p.la_width_mm / 2, p.la_length_mm / 2), (-growth, 0.0), angle_deg=-v.turn_deg),
+    )
+    # The right ventricle loses length to the descent of its base; its free wall does what is left of the area's change.
+    _, along, edge, width = _right_profile(p, v)
+    line = v.at(along[[-1, 0]], _septal_edge(v, [0.4, 1.0]))
+    outline = spline(np.concatenate([v.at(along, edge), v.at(along, edge - width)[::-1]]), closed=True)
+    tried = np.array([0.1, 0.5])
+    changes = [1 - _area(outline + together(others, pull(line, loss, p.rv_base_mm))(outline)) / _area(outline)
+               for loss in tried]  # fmt: skip
+    loss = float(np.interp(p.rv_area_change, changes, tried))
+    return together(others, pull(line, loss, p.rv_base_mm))
+
+
+def _area(outline: np.ndarray) -> float:
+    x, z = outline.T
+    return 0.5 * abs(float(np.sum(x * np.roll(z, -1) - z * np.roll(x, -1))))

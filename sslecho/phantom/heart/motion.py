@@ -7,7 +7,7 @@ from sslecho.phantom.scene import Mode
 
 # Rough outlines cross the edge between cavity and wall, where the motion is greatest, and so move a little less than
 # told; these make up for it, found on label maps.
-MORE_SHORTENING, MORE_THICKENING = 1.05, 1.25
+MORE_SHORTENING, MORE_THICKENING = 1.05, 1.27
 REACH_MM = 15.0  # over which a wall's motion fades in what lies around it; chosen
 
 
