@@ -7,11 +7,10 @@ import numpy as np
 
 from sslecho.phantom.devices import Settings
 from sslecho.phantom.echo import Clip
-from sslecho.phantom.heart.views import VIEWS
 from sslecho.phantom.overlay import Identity
 from sslecho.phantom.plan import Plan
 from sslecho.phantom.screens.draw import Burnt
-from sslecho.phantom.screens.screen import Part
+from sslecho.phantom.screens.screen import Part, box_of
 
 UID_ROOT = "1.2.826.0.1.3680043.8.498."  # pydicom's, free for generated UIDs
 # Shares of files of "archive" that have it.
@@ -21,7 +20,8 @@ WITH_WORDS, WRONG_WORDS = 0.15, 0.05  # weak labels, and those of them that name
 WITH_AGENT = 0.4  # of contrast clips
 WORDS = {
     "plax": "Parasternal long axis", "rv_inflow": "RV inflow",
-    "psax_av": "PSAX aortic valve", "psax_mid": "PSAX papillary",
+    "psax_av": "PSAX aortic valve", "psax_mid": "PSAX mid", "psax_mv": "PSAX mitral",
+    "psax_pap": "PSAX papillary", "psax_apex": "PSAX apex", "pa_long": "PA long axis",
     "a4c": "Apical 4 chamber", "a5c": "Apical 5 chamber", "a2c": "Apical 2 chamber", "a3c": "Apical long axis",
     "sc4c": "Subcostal 4 chamber", "sc_ivc": "Subcostal IVC",
     "sc_aorta": "Abdominal aorta", "suprasternal": "Suprasternal",
@@ -30,11 +30,11 @@ WORDS = {
 
 def clip_dicom(frames: np.ndarray, clip: Clip, identity: Identity, plan: Plan) -> bytes:
     """A gray (multi-frame) image of one fan, with no view name in it."""
-    rows, columns = np.flatnonzero(clip.sector.any(axis=1)), np.flatnonzero(clip.sector.any(axis=0))
-    box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
     spacing = clip.mm_per_pixel / 10
     ds, content = _dataset(frames, clip.settings, clip.frame_time_ms, identity, plan)
-    ds.SequenceOfUltrasoundRegions = [_region(Part(box, 1, 1, (3, 3), (spacing, spacing)))]
+    if clip.sector.any():
+        part = Part(box_of(clip.sector), 1, 1, (3, 3), (spacing, spacing))
+        ds.SequenceOfUltrasoundRegions = [_region(part)]
     ds.save_as(content, enforce_file_format=True)
     return content.getvalue()
 
@@ -54,7 +54,7 @@ def screen_dicom(burnt: Burnt, plan: Plan, rng: np.random.Generator) -> bytes:
     if drawn[2] < WITH_REGIONS and screen.parts:
         ds.SequenceOfUltrasoundRegions = [_region(part) for part in screen.parts]
     if drawn[3] < WITH_WORDS and screen.view:
-        view = str(rng.choice(list(VIEWS))) if drawn[4] < WRONG_WORDS else screen.view
+        view = str(rng.choice(list(WORDS))) if drawn[4] < WRONG_WORDS else screen.view
         _name_view(ds, WORDS[view], view, rng)
     if screen.kind == "contrast" and drawn[5] < WITH_AGENT:
         ds.ContrastBolusAgent = "PHANTOM MICROBUBBLES"

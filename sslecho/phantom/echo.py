@@ -150,6 +150,7 @@ class EchoClip:
         skin = 0.5 * (self.patient.skin_to_heart_mm - 20) if plane.window == "parasternal" else 0.0
         placement = self.position.placement(plane.center_mm, self.patient.size)
         placement = replace(placement, shift_mm=(placement.shift_mm[0], placement.shift_mm[1] + skin))
+        self.placement = placement
         self.stage = Stage(self.scene, placement, grid, [*clock.COURSES, *self.drives])
         window = window_db(factors.stream("view", *keys, "window"), grid, self.position.quality)
         plain = draw_look(self.settings, self.position, self.patient.body_haze)

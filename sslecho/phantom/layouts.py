@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from sslecho.phantom.overlay import Identity
@@ -70,7 +70,8 @@ LAYOUTS: dict[str, Layout] = {
                                  Item(("mi",), 0.99, 0.90, "r")),
                     ("gray_bar", "ticks", "calipers"), color=(255, 240, 140)),
     "monitor": Layout(0.88, 0.5, (Item(("name",), 0.01, 0.01), Item(("mrn", "date"), 0.99, 0.01, "r"),
-                                  Item(("rate",), 0.01, 0.80)), ("ecg", "ticks", "marker"), color=(120, 240, 150)),
+                                  Item(("rate",), 0.01, 0.80), Item(("view",), 0.99, 0.84, "r")),
+                      ("ecg", "ticks", "marker"), color=(120, 240, 150)),
     "sparse": Layout(0.96, 0.5, (Item(("date",), 0.99, 0.94, "r"), Item(("view",), 0.01, 0.01)), ("logo",)),
     "dense": Layout(0.90, 0.5, (Item(("name", "birth", "mrn", "site", "operator"), 0.005, 0.005),
                                 Item(("date", "clock", "probe", "machine", "mi"), 0.995, 0.005, "r"),
@@ -103,6 +104,7 @@ class Facts:
     rate_per_min: float
     view: str
     numbers: tuple[float, ...]  # eight in 0..1, whatever needs one
+    mirrored: bool = False
 
 
 @dataclass(frozen=True)
@@ -230,6 +232,12 @@ def _gray_bar(pen: _Pen, sector: np.ndarray, facts: Facts, mm: float, apex: tupl
     pen.add(glyphs, GRAPHICS, keep_out=sector)
 
 
+def _deeper(sector: np.ndarray, apex: tuple[float, float]) -> int:
+    """1 where depth runs down the screen, -1 where the picture stands on its head."""
+    rows = np.flatnonzero(sector.any(axis=1))
+    return -1 if len(rows) and apex[1] > rows.mean() else 1
+
+
 def _ticks(pen: _Pen, sector: np.ndarray, facts: Facts, mm: float, apex: tuple[float, float] | None) -> None:
     """Every 10 mm at the right rim, longer every 50 mm."""
     if mm <= 0 or apex is None:
@@ -237,8 +245,8 @@ def _ticks(pen: _Pen, sector: np.ndarray, facts: Facts, mm: float, apex: tuple[f
     sheet, draw = pen.sheet()
     height, width = pen.ink.shape
     for k in range(int(facts.depth_mm // 10) + 1):
-        row = apex[1] + k * 10 / mm
-        if row < height - 1:
+        row = apex[1] + _deeper(sector, apex) * k * 10 / mm
+        if 0 < row < height - 1:
             draw.line([(width - (5 if k % 5 == 0 else 3), row), (width - 2, row)], fill=200)
     pen.add(np.asarray(sheet), GRAPHICS, keep_out=sector)
 
@@ -249,7 +257,7 @@ def _edge_ticks(pen: _Pen, sector: np.ndarray, facts: Facts, mm: float, apex: tu
         return
     sheet, draw = pen.sheet()
     for k in range(1, int(facts.depth_mm // 10)):
-        row = int(apex[1] + k * 8 / mm)
+        row = int(apex[1] + _deeper(sector, apex) * k * 8 / mm)
         lit = np.flatnonzero(sector[row]) if 0 <= row < len(sector) else np.empty(0)
         if len(lit):
             draw.rectangle([int(lit[-1]) + 1, row, int(lit[-1]) + 2, row], fill=220)
@@ -261,7 +269,9 @@ def _marker(pen: _Pen, sector: np.ndarray, facts: Facts, mm: float, apex: tuple[
     if apex is None:
         return
     sheet, draw = pen.sheet()
-    r, (x, y) = max(2.0, 0.012 * len(sector)), (apex[0] + 0.04 * len(sector), apex[1] + 0.035 * len(sector))
+    r, size = max(2.0, 0.012 * len(sector)), len(sector)
+    x = apex[0] + (-0.04 if facts.mirrored else 0.04) * size
+    y = apex[1] + 0.035 * _deeper(sector, apex) * size
     draw.ellipse([x - r, y - r, x + r, y + r], outline=230)
     pen.add(np.asarray(sheet), GRAPHICS)
 
@@ -269,20 +279,30 @@ def _marker(pen: _Pen, sector: np.ndarray, facts: Facts, mm: float, apex: tuple[
 def _ecg(pen: _Pen, sector: np.ndarray, facts: Facts, mm: float, apex: tuple[float, float] | None) -> None:
     height, width = pen.ink.shape
     sheet, draw = pen.sheet()
-    ecg_line(draw, (int(0.02 * width), int(0.92 * height), int(0.86 * width), height - 2), facts.rate_per_min, 2.5)
+    box = (int(0.02 * width), int(0.92 * height), int(0.86 * width), height - 2)
+    beats = np.linspace(0, 2.5 * facts.rate_per_min / 60, box[2] - box[0])
+    ecg_line(draw, box, (beats + 0.11) % 1)
     pen.add(np.asarray(sheet), GRAPHICS, keep_out=sector)
 
 
-def ecg_line(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], rate: float, duration_s: float) -> None:
-    """P wave, QRS and T wave over a box's width."""
-    x = np.arange(box[0], box[2])
-    phase = ((x - box[0]) / max(box[2] - box[0], 1) * duration_s * rate / 60 + 0.37) % 1
+def ecg_line(
+    draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], phase: Float[np.ndarray, " w"], *, p_wave: bool = True
+) -> None:
+    """P wave, QRS and T wave over a box's width.
+
+    Args:
+        box: x0, y0, x1, y1.
+        phase: within the beat at every column of the box, 0..1 from R wave to R wave.
+        p_wave: whether the atria contract.
+    """
+    x = np.arange(box[0], box[0] + len(phase))
+    to_r = np.where(phase > 0.5, phase - 1, phase)
     height = (
-        0.12 * np.exp(-(((phase - 0.12) / 0.03) ** 2))
-        - 0.15 * np.exp(-(((phase - 0.23) / 0.01) ** 2))
-        + 0.85 * np.exp(-(((phase - 0.26) / 0.012) ** 2))
-        - 0.2 * np.exp(-(((phase - 0.29) / 0.012) ** 2))
-        + 0.25 * np.exp(-(((phase - 0.52) / 0.05) ** 2))
+        0.12 * np.exp(-(((to_r + 0.14) / 0.03) ** 2)) * p_wave
+        - 0.15 * np.exp(-(((to_r + 0.03) / 0.01) ** 2))
+        + 0.85 * np.exp(-((to_r / 0.012) ** 2))
+        - 0.2 * np.exp(-(((to_r - 0.03) / 0.012) ** 2))
+        + 0.25 * np.exp(-(((phase - 0.26) / 0.05) ** 2))
     )
     y = box[3] - (box[3] - box[1]) * (0.15 + 0.8 * height)
     draw.line(list(zip(x.tolist(), y.tolist(), strict=True)), fill=220)

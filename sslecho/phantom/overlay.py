@@ -39,29 +39,33 @@ def draw_identity(factors: Factors, patient: int, study: int, site: int) -> Iden
     born = f"{1935 + int(person.integers(65))}{1 + int(person.integers(12)):02d}{1 + int(person.integers(28)):02d}"
     mrn = f"{int(person.integers(10**7)):07d}"
     date = f"{2015 + int(visit.integers(9))}{1 + int(visit.integers(12)):02d}{1 + int(visit.integers(28)):02d}"
-    return Identity(name, mrn, born, date, f"PHANTOM CLINIC {'ABCDEFGH'[site % 8]}")
+    return Identity(name, mrn, born, date, f"PHANTOM CLINIC {'ABCDEFGHJK'[site % 10]}")
 
 
 def overlay_picture(
-    sector: Bool[np.ndarray, "size size"],
+    sector: Bool[np.ndarray, "h w"],
     identity: Identity,
     settings: Settings,
     *,
     depth_mm: float,
     mm_per_pixel: float,
-) -> UInt8[np.ndarray, "size size"]:
+) -> UInt8[np.ndarray, "h w"]:
     """What is burned in, 0 where nothing is; never inside the sector.
 
-    The device's layout decides where the lines stand.
+    The device's layout decides where the lines stand. With `depth_mm` 0 the picture is no single fan, but a page or
+    a trace: name and date stand in one line on top.
     """
     size = sector.shape[0]
-    picture = Image.new("L", (size, size), 0)
+    picture = Image.new("L", (sector.shape[1], size), 0)
     draw = ImageDraw.Draw(picture)
     font = ImageFont.load_default(size=max(7.0, size * 0.036))
     step = int(np.ceil(max(8.0, size * 0.042)))
     family, _, given = identity.name.partition("^")
     person = [f"{family}, {given}", f"MRN {identity.mrn}"]
     date = f"{identity.study_date[6:]}.{identity.study_date[4:6]}.{identity.study_date[:4]}"
+    if depth_mm <= 0:
+        draw.text((2, 1), f"{person[0]}  {identity.mrn}  {date}", fill=210, font=font)
+        return np.where(sector, np.uint8(0), np.asarray(picture))
     machine = [settings.device.maker, f"{settings.frequency_mhz:.1f} MHz", f"{depth_mm / 10:.0f} cm"]
     layout = settings.device.overlay
     if layout == "bottom":
@@ -100,8 +104,6 @@ def _depth_ticks(
             draw.line([(size - (4 if k % 5 == 0 else 2), row), (size - 1, row)], fill=180)
 
 
-def burn_in(
-    frames: UInt8[np.ndarray, "n size size"], overlay: UInt8[np.ndarray, "size size"]
-) -> UInt8[np.ndarray, "n size size"]:
+def burn_in(frames: UInt8[np.ndarray, "n h w"], overlay: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "n h w"]:
     """The frames with the overlay on top."""
     return np.maximum(frames, overlay[None])

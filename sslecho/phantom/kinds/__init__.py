@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from sslecho.phantom.echo import Clip
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.fetal import still
-from sslecho.phantom.heart.views import VIEWS
-from sslecho.phantom.kinds import chartsias, echo, echo9, motion
+from sslecho.phantom.kinds import archive, chartsias, echo, echo9, motion
 from sslecho.phantom.plan import Plan, Rendering, draw_plans
 
 
@@ -38,7 +37,7 @@ KINDS: dict[str, Kind] = {
     "chartsias": Kind(chartsias.CLASSES, chartsias.draw),
     "fetal": Kind(still.PLANE_SHARES, still.draw, still=True, again=True),
     "motion": Kind(motion.CLASSES, motion.draw),
-    "archive": Kind({name: view.share for name, view in VIEWS.items()}, None, columns=("kind",)),
+    "archive": Kind(archive.CLASSES, None, columns=("kind",)),
 }
 
 

@@ -7,12 +7,13 @@ from jaxtyping import Bool, UInt8
 
 from sslecho.phantom.echo import study_settings
 from sslecho.phantom.factors import Factors
+from sslecho.phantom.heart.views import VIEWS
 from sslecho.phantom.layouts import DEVICE_LAYOUTS, GRAPHICS, IDENTIFYING, LAYOUTS, Facts, draw_layout
 from sslecho.phantom.overlay import Identity, draw_identity
 from sslecho.phantom.plan import Plan
 from sslecho.phantom.screens import screen as s
 from sslecho.phantom.screens.contrast import TINTS, opacify, tint
-from sslecho.phantom.screens.fan import draw_fan
+from sslecho.phantom.screens.fan import draw_fan, other_drives, other_plane
 from sslecho.phantom.screens.flow import color_bar, draw_flow
 from sslecho.phantom.screens.other import draw_other
 from sslecho.phantom.screens.panes import draw_dual, draw_quad
@@ -21,6 +22,7 @@ from sslecho.phantom.sites import ARCHIVE_SITES
 
 TINTED = {"b-mode": 0.15, "colour": 0.05, "contrast": 0.6}  # share of clips with a colored gray map
 IN_COLOR = 0.5  # share of plain gray clips that are stored as RGB all the same, with colored text
+NO_VIEW = "other"  # the class of fans that are no standard view
 # Off the fan, a machine writes who and when, but no gray bar or ticks.
 TEXT_ONLY = IDENTIFYING | {"clock"}
 
@@ -66,8 +68,9 @@ def draw_screen(plan: Plan, factors: Factors, *, frames: int, size: int, jitter:
             frequency_mhz=settings.frequency_mhz,
             depth_mm=screen.depth_mm,
             rate_per_min=float(screen.latents.get("heart_rate_per_min", 72.0)),
-            view=screen.label,
+            view="" if screen.label == NO_VIEW else screen.label,
             numbers=tuple(software.uniform(0, 1, 8).tolist()),
+            mirrored=bool(screen.latents.get("mirrored", False)),
         )
         burned = draw_layout(
             name, screen.sector, identity, facts, mm_per_pixel=screen.mm_per_pixel, apex=screen.apex,
@@ -92,21 +95,33 @@ def _picture(
     size: int,
     jitter: float,
 ) -> s.Screen:
+    shape, label, drives = s.screen_shape(size), plan.view, None
+    if plan.view == NO_VIEW:
+        # Whoever switches on colour or a trace has found the heart.
+        if plan.mode == "b-mode":
+            plan = replace(plan, view=other_plane(plan, factors))
+            drives = other_drives(plan.view, plan, factors, frames)
+        else:
+            choose = factors.stream("view", plan.patient, plan.study, plan.occasion, "behind")
+            plan = replace(plan, view=str(choose.choice(list(VIEWS))))
     if plan.mode == "spectral":
-        return draw_spectral(plan, factors, rng, frames=frames, size=size, jitter=jitter)
+        return draw_spectral(plan, factors, rng, frames=frames, shape=shape, jitter=jitter)
     if plan.mode == "m-mode":
-        return draw_m_mode(plan, factors, rng, frames=frames, size=size, jitter=jitter)
+        return draw_m_mode(plan, factors, rng, frames=frames, shape=shape, jitter=jitter)
     if plan.mode == "dual":
-        return draw_dual(plan, factors, rng, frames=frames, size=size, jitter=jitter)
+        return draw_dual(plan, factors, rng, frames=frames, shape=shape, jitter=jitter)
     if plan.mode == "quad":
-        return draw_quad(plan, factors, rng, frames=frames, size=size, jitter=jitter)
+        return draw_quad(plan, factors, rng, frames=frames, shape=shape, jitter=jitter)
     if plan.mode == "other":
-        return draw_other(plan, factors, rng, frames=frames, size=size)
-    drawn = draw_fan(plan, factors, frames=frames, size=int(size * fan), jitter=jitter)
+        return draw_other(plan, factors, rng, frames=frames, shape=shape)
+    drawn = draw_fan(plan, factors, frames=frames, size=int(size * fan), jitter=jitter, drives=drives)
     hue = str(rng.choice(list(TINTS))) if rng.uniform() < TINTED[plan.mode] else ""
     if plan.mode == "b-mode":
         pictures = tint(drawn.gray, hue) if hue else drawn.gray
-        screen = s.fan_screen("b-mode", drawn, pictures, size=size, align=align, label=plan.view, view=plan.view)
+        view = "" if label == NO_VIEW else plan.view
+        screen = s.fan_screen("b-mode", drawn, pictures, size=size, align=align, label=label, view=view)
+        if label == NO_VIEW:
+            screen = replace(screen, latents={**screen.latents, "look": plan.view})
         screen = s.colored(screen) if rng.uniform() < IN_COLOR else screen
     elif plan.mode == "contrast":
         pictures = opacify(drawn, rng)

@@ -47,7 +47,7 @@ def draw_flow(fan: Fan, rng: np.random.Generator) -> Flow:
     beams = fan.beams[:, :: THIN[0], :: THIN[1]]
     shape = (beams.shape[1], beams.shape[2])
     signs = rng.choice([-1.0, 1.0], size=256)
-    eddies = smooth_field(rng, (64, 128), (3.0, 6.0)), smooth_field(rng, (64, 128), (1.2, 2.5))
+    eddies = smooth_field(rng, shape, (3.0, 6.0)), smooth_field(rng, shape, (1.2, 2.5))
     speed = float(rng.uniform(0.7, 1.6))  # against the scale: above 1 it aliases
     jet = _draw_jet(beams[0], rng) if rng.uniform() < 0.4 else np.zeros(shape, np.float32)
     at = np.stack([fan.line * (shape[0] - 1), fan.sample * shape[1] - 0.5])

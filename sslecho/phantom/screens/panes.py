@@ -10,24 +10,31 @@ from sslecho.phantom.plan import Plan
 from sslecho.phantom.screens import screen as s
 from sslecho.phantom.screens.fan import Fan, draw_fan
 from sslecho.phantom.screens.flow import draw_flow
+from sslecho.phantom.sites import ARCHIVE_SITES, Site
 
 STRESS_VIEWS = ("plax", "psax_mid", "a4c", "a2c")
 STAGES = ("REST", "LOW", "PEAK", "POST")
 
 
 def draw_dual(
-    plan: Plan, factors: Factors, rng: np.random.Generator, *, frames: int, size: int, jitter: float
+    plan: Plan,
+    factors: Factors,
+    rng: np.random.Generator,
+    *,
+    frames: int,
+    shape: tuple[int, int],
+    jitter: float,
+    sites: tuple[Site, ...] = ARCHIVE_SITES,
 ) -> s.Screen:
     """The same fan twice: gray and colour (three of four), or gray and gray of another view."""
-    shape = s.screen_shape(size)
     side = int(shape[1] * rng.uniform(0.46, 0.495))
-    left = draw_fan(plan, factors, frames=frames, size=side, jitter=jitter)
+    left = draw_fan(plan, factors, frames=frames, size=side, jitter=jitter, sites=sites)
     color = bool(rng.uniform() < 0.75)
     if color:
         right, pictures = left, [np.repeat(left.gray[..., None], 3, axis=-1), draw_flow(left, rng).rgb]
     else:
         other = str(rng.choice(STRESS_VIEWS))
-        right = draw_fan(plan, factors, frames=frames, size=side, jitter=jitter, view=other)
+        right = draw_fan(plan, factors, frames=frames, size=side, jitter=jitter, view=other, sites=sites)
         pictures = [left.gray, right.gray]
     row = int((shape[0] - side) * rng.uniform(0.2, 0.8))
     corners = [(0, row), (shape[1] // 2, row)]
@@ -36,23 +43,29 @@ def draw_dual(
 
 
 def draw_quad(
-    plan: Plan, factors: Factors, rng: np.random.Generator, *, frames: int, size: int, jitter: float
+    plan: Plan,
+    factors: Factors,
+    rng: np.random.Generator,
+    *,
+    frames: int,
+    shape: tuple[int, int],
+    jitter: float,
+    sites: tuple[Site, ...] = ARCHIVE_SITES,
 ) -> s.Screen:
     """Four views, or one view at four stages, two by two, each with its name."""
-    shape = s.screen_shape(size)
-    side = int(shape[0] * rng.uniform(0.45, 0.49))
+    side = int(min(shape[0], shape[1]) * rng.uniform(0.45, 0.49))
     stages = bool(rng.uniform() < 0.5)
     views = [plan.view] * 4 if stages else list(STRESS_VIEWS)
-    fans = [draw_fan(plan, factors, frames=frames, size=side, jitter=jitter, view=view) for view in views]
+    fans = [draw_fan(plan, factors, frames=frames, size=side, jitter=jitter, view=view, sites=sites) for view in views]
     width, height = shape[1] // 2, shape[0] // 2
     corners = [(x * width + (width - side) // 2, y * height + (height - side) // 2) for y in (0, 1) for x in (0, 1)]
     pictures = [np.roll(fan.gray, 2 * k, axis=0) for k, fan in enumerate(fans)]
     screen = _assembled("quad", plan, shape, pictures, fans, corners, [s.TISSUE] * 4, 1)
     ink = Image.new("L", (shape[1], shape[0]), 0)
     draw = ImageDraw.Draw(ink)
-    font = ImageFont.load_default(size=max(7.0, size * 0.032))
+    font = ImageFont.load_default(size=max(7.0, shape[0] * 0.032))
     for k, name in enumerate(STAGES if stages else views):
-        draw.text((3 + (k % 2) * width, 2 + (k // 2) * height), name.upper(), fill=220, font=font)
+        draw.text((3 + (k % 2) * width, 0.055 * shape[0] + (k // 2) * height), name.upper(), fill=220, font=font)
     if rng.uniform() < 0.6:
         draw.line([(width, 0), (width, shape[0])], fill=120)
         draw.line([(0, height), (shape[1], height)], fill=120)
