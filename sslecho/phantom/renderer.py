@@ -26,7 +26,7 @@ MOST_ENHANCEMENT_DB = 5.0
 # white. An S-shaped curve lifts what lies above the middle, hence the second.
 BRIGHT, BRIGHT_S = 0.80, 0.65
 FLOWING = 0.7  # persistence up to which scatterers flow (chosen)
-SAME_TISSUE = np.float32(0.95)  # share of the tissue's echo that is the same in every beat and in every repeat
+SAME_TISSUE = np.float32(0.9)  # share of the tissue's echo that is the same in every beat and in every repeat
 SURFACE_MM = 1.6  # thickness of a wall's surface that reflects (chosen)
 ROUGH_DB = 7.0  # SD along a wall of what its surface reflects (chosen)
 SKEW = np.float32(0.3)  # of the fine texture in dB (chosen)
