@@ -120,7 +120,7 @@ def main() -> None:
     looks = held_out(random_features(squares), is_real, fold, 0.001)
 
     everything = make_pipeline(StandardScaler(), LogisticRegression(C=0.05, class_weight="balanced", max_iter=5000))
-    weights = everything.fit(table, is_real)[-1].coef_[0]
+    weights = everything.fit(table, is_real).named_steps["logisticregression"].coef_[0]
     apart = [distance(table[~is_real, k], table[is_real, k]) for k in range(len(names))]
     shown = [
         {

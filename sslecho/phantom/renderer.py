@@ -218,7 +218,7 @@ class Renderer:
     def _thick(self, labels: UInt8[np.ndarray, "lines samples"]) -> tuple[np.ndarray, np.ndarray]:
         """Power of the tissues and their reflectance, as a beam of some thickness across the plane meets them."""
         both = speckle.convolve(speckle.convolve(self._tissues[labels], self._slice[0], 0), self._slice[1], 1)
-        return np.ascontiguousarray(both.real), np.ascontiguousarray(both.imag)
+        return np.ascontiguousarray(np.real(both)), np.ascontiguousarray(np.imag(both))
 
     def _specular(self, reflectance: Float32[np.ndarray, "lines samples"]) -> Float32[np.ndarray, "lines samples"]:
         """Impedance step along the beam times the squared cosine of the angle of incidence."""

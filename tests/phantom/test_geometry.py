@@ -64,6 +64,7 @@ def test_left_on_the_beams_is_left_on_the_picture():
 def test_a_zoom_box_cuts_the_picture_and_enlarges_what_is_left():
     whole = BeamGrid(6.0, 76.0, 150.0)
     boxed = whole.boxed(0.5, 0.2, 0.8)
+    assert boxed.box_mm is not None
     assert boxed.box_mm[2:] == (30.0, 120.0)
     converter, uncut = ScanConverter(boxed, 128), ScanConverter(whole, 128)
     assert converter.mm_per_pixel < 0.7 * uncut.mm_per_pixel
