@@ -93,6 +93,14 @@ def test_no_frame_is_mixed_into_the_next():
         np.testing.assert_array_equal(film("tube_heart", patient).frame(5)[0], together)
 
 
+@pytest.mark.parametrize("view", ["tube_breath", "level_mitral"])
+def test_one_fan_for_all_devices(view):
+    rendering = Rendering(2, 64, 1.0, same_fan=True)
+    films = [motion.film(plan_of(view, patient), FACTORS, rendering) for patient in range(12)]
+    assert len({drawn.settings.device.name for drawn in films}) > 1
+    assert len({(drawn.stage.grid.radius_mm, drawn.stage.grid.angle_deg) for drawn in films}) == 1
+
+
 def test_repeats_and_occasions_are_clips_of_their_own():
     first = film("lung_still").render().frames
     for further in ({"acquisition": 1}, {"occasion": 1}):

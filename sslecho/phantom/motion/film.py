@@ -25,6 +25,8 @@ from sslecho.phantom.scene import Placement, Scene, Stage
 from sslecho.phantom.sites import ECHO_SITES, Site
 from sslecho.phantom.tissues import Tissue
 
+SAME_CURVED_RADIUS_MM = 55.0  # of the abdominal probe when all devices share one outline
+
 Course = Float[np.ndarray, " frames"]
 
 
@@ -117,7 +119,7 @@ class Film:
         self.patient: Patient = draw_patient(factors, plan.patient)
         self.settings = _settings(factors, plan, curved=pair.curved)
         self.position = draw_position(factors, view, plan.acquisition, jitter=rendering.jitter)
-        grid = _grid(pair, self.settings, self.position, same_fan=rendering.same_fan)
+        grid = _grid(pair, self.settings, self.position, self.patient, same_fan=rendering.same_fan)
         pen = Pen(factors.stream("patient", plan.patient, pair.name))
         self.scene = pair.scene(pen, self.patient, factors.stream("view", *view, "plane"), grid.radius_mm)
         moment = Moment(factors, plan, view, clip, rendering.frames, self.frame_time_ms)
@@ -192,12 +194,14 @@ def _settings(factors: Factors, plan: Plan, *, curved: bool) -> Settings:
     return replace(draw_settings(rng, (Site(device),), 0), site=settings.site)
 
 
-def _grid(pair: Pair, settings: Settings, position: Position, *, same_fan: bool) -> BeamGrid:
+def _grid(pair: Pair, settings: Settings, position: Position, patient: Patient, *, same_fan: bool) -> BeamGrid:
     device = settings.device
-    # Never so shallow that what moves lies below the sector.
+    # Never so shallow that what moves lies below the sector; a large heart needs more.
     depth = pair.depth_mm * max(position.depth, 1.0)
+    if not pair.curved:
+        depth *= float(np.sqrt(np.prod(patient.size)))
     if same_fan:
-        return BeamGrid(device.radius_mm if pair.curved else SAME_RADIUS_MM, pair.angle_deg, round(depth, 0))
+        return BeamGrid(SAME_CURVED_RADIUS_MM if pair.curved else SAME_RADIUS_MM, pair.angle_deg, round(depth, 0))
     angle = float(np.clip(pair.angle_deg + position.angle_deg, *device.angle_deg))
     return BeamGrid(device.radius_mm, round(angle, 1), round(float(np.clip(depth, *device.depth_mm)), 0))
 

@@ -5,9 +5,9 @@ In systole the base descends by 13 mm while the plane stays where it is in the r
 
     l = (z0 - 13 s) / (1 - 13 s / 85)        s = 0 at end-diastole, 1 at end-systole
 
-which is more basal in systole. The classes are z0 ~ N(32, 4) and N(39, 4) mm, drawn anew for every acquisition. What
-depends on the class reaches the picture through z0 alone, so that nobody can do better than by knowing z0; `bayes.py`
-says how well that is, and how well a frame does that shows its level only.
+which is more basal in systole; the descent is the same in every patient. The classes are z0 ~ N(32, 4) and N(39, 4) mm,
+drawn anew for every acquisition. What depends on the class reaches the picture through z0 alone, so that nobody can do
+better than by knowing z0; `bayes.py` says how well that is, and how well a frame does that shows its level only.
 
 A frame shows the level by its leaflets (whole up to 24 mm, gone at 38), its papillary muscles (from 26 mm, whole at 46)
 and, as far as the patient's size is known, its radius. It shows the contraction by the cavity's size against the wall's
