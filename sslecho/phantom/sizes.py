@@ -129,9 +129,15 @@ def _scaled(people: int, clips: int, scale: float, *, at_least: int = 1) -> tupl
 def fetal_planes(patients: int) -> list[Block]:
     """Two halves by woman, as published; each has half of every class, for want of the true counts per half."""
     blocks = []
-    for split, women in (("train", patients - patients // 2), ("test", patients // 2)):
-        scale = women / FETAL_WOMEN
-        blocks.append(Block(split, women, {name: _scaled(*counts, scale) for name, counts in FETAL_PLANES.items()}))
+    for split, odd in (("train", patients % 2), ("test", 0)):
+        women = patients // 2 + odd
+        classes = {}
+        for name, (having, images) in FETAL_PLANES.items():
+            total = round(images * patients / FETAL_WOMEN)
+            half = total - total // 2 if split == "train" else total // 2
+            people = max(1, round(having * women / FETAL_WOMEN))
+            classes[name] = (people, max(people, half))
+        blocks.append(Block(split, women, classes))
     return blocks
 
 
