@@ -82,7 +82,7 @@ def draw_look(settings: Settings, position: Position, body_haze: float) -> Look:
         s_shape=device.s_shape,
         slice_mm=device.slice_mm,
         haze_db=min(haze, -15.0),
-        noise_db=-58.0 + 8 * position.quality,
+        noise_db=-49.0 + 8 * position.quality,
         clutter=0.6 + 0.6 * body_haze + 0.4 * position.quality,
         clutter_mm=4.0 + 6.0 * body_haze,
         near_haze_db=-12.0 + 8.0 * body_haze,
@@ -98,12 +98,12 @@ def window_db(rng: np.random.Generator, grid: BeamGrid, quality: float) -> Float
     smooth = 1.6 * speckle.smooth_field(rng, (2 * grid.lines, 1), (16.0, 0.1))[: grid.lines, 0]
     # Aberration and what lies before the heart: patches of a few centimeters come out darker or brighter.
     patches = (
-        5.0 * speckle.smooth_field(rng, (2 * grid.lines, grid.samples + 64), (14.0, 32.0))[: grid.lines, : grid.samples]
+        4.5 * speckle.smooth_field(rng, (2 * grid.lines, grid.samples + 64), (14.0, 32.0))[: grid.lines, : grid.samples]
     )
-    edge_db = rng.uniform(0, 10, size=2)
+    edge_db = rng.uniform(0, 5, size=2)
     edges = (
-        -edge_db[0] * np.clip((-share - 0.55) / 0.45, 0, 1) ** 1.5
-        - edge_db[1] * np.clip((share - 0.55) / 0.45, 0, 1) ** 1.5
+        -edge_db[0] * np.clip((-share - 0.65) / 0.35, 0, 1) ** 1.5
+        - edge_db[1] * np.clip((share - 0.65) / 0.35, 0, 1) ** 1.5
     )
     # The TGC sliders as somebody left them: most hold the near field down.
     near, middle, far = rng.normal((-5.0, -4.0, -1.0), (3.0, 1.5, 3.0))

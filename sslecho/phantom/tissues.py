@@ -25,7 +25,7 @@ class Tissue:
 
 
 TISSUES: dict[str, Tissue] = {
-    "mediastinum": Tissue(-12.0, 0.8, 0.5, patchy_db=8.0),  # what lies around the heart: fat, vessels, partial lung
+    "mediastinum": Tissue(-11.0, 0.65, 0.5, patchy_db=6.0),  # what lies around the heart: fat, vessels, partial lung
     "skin": Tissue(2.0, 0.7, 0.8),
     "fat": Tissue(-3.0, 0.63, 0.6),  # [A]
     "muscle": Tissue(-4.0, 0.96, 0.9),  # [A] chest wall 0.96-1.4
