@@ -29,8 +29,9 @@ from sslecho.data.store import Store
 from sslecho.data.writer import StoreWriter
 from sslecho.models.encoder import Encoder
 from sslecho.models.torchvision_ops import mend_torchvision
+from sslecho.objectives.objective import Now
 from sslecho.objectives.simclr import SimCLR, SimCLRSettings
-from sslecho.train import loop
+from sslecho.train import batches, loop
 from sslecho.train.device import choose_device, choose_precision, make_fabric
 from sslecho.views.policies import Views, policy
 
@@ -55,24 +56,26 @@ class Ours:
     def __init__(self, store: Store, size: int, *, device: str, precision: str):
         self.fabric = make_fabric(device=device, devices=1, nodes=1, precision=precision)
         encoder = Encoder("resnet18", image_size=size, mean=0.2, std=0.2)
-        module = loop.TwoViews(encoder, SimCLR(encoder.dim, SimCLRSettings()))
+        module = loop.Learner(encoder, SimCLR(encoder, SimCLRSettings()))
         module = loop.as_channels_last(module)
         self.plan = loop.Plan(10_000, BATCH, lr=0.06, weight_decay=1e-4, optimizer="sgd", warmup_epochs=1, seed=0)
         self.module, self.optimizer = self.fabric.setup(module, loop.make_optimizer(module, self.plan))
         self.module.train()
-        self.frames = loop.Frames(store.read, np.arange(len(store)), store.clip_of_frame)
-        self.views = Views(policy("echo", size=size), size=size, seed=0)
-        self.batches = loop._batches(self.frames, self.plan, start=0, rank=0, world=1)
+        self.frames = batches.Frames(store.read, np.arange(len(store)), store.clip_of_frame)
+        self.views = [Views(policy("echo", size=size), size=size, seed=0)] * 2
+        how = {"batch_size": BATCH, "epochs": 10_000, "seed": 0, "start": 0, "rank": 0, "world": 1}
+        self.batches = batches.row_batches(self.frames, **how)
         self.reader = ThreadPoolExecutor(1)
-        self.upcoming = self.reader.submit(loop._read, self.frames, next(self.batches))
+        self.upcoming = self.reader.submit(batches.load, self.frames, next(self.batches))
 
     def step(self) -> None:
         batch = self.upcoming.result()
-        self.upcoming = self.reader.submit(loop._read, self.frames, next(self.batches))
+        self.upcoming = self.reader.submit(batches.load, self.frames, next(self.batches))
         self.learn(batch)
 
     def learn(self, batch: Any) -> None:
-        loop._step(self.module, self.optimizer, batch, self.frames, self.views, fabric=self.fabric, epoch=0)
+        how = {"fabric": self.fabric, "seed": 0, "now": Now(0, 1, 0.0)}
+        loop._step(self.module, self.optimizer, batch, self.frames, self.views, **how)
 
 
 class Limit(Ours):
@@ -83,9 +86,9 @@ class Limit(Ours):
         device = self.fabric.device
         ready = torch.rand(BATCH, 1, size, size, device=device)
         rows = next(self.batches)[0]
-        self.views = Ready(ready)  # pyright: ignore[reportAttributeAccessIssue]
-        nothing = torch.empty(0, dtype=torch.uint8)
-        self.batch = (rows, rows, nothing, nothing)
+        self.views = [Ready(ready)] * 2  # pyright: ignore[reportAttributeAccessIssue]
+        nothing = torch.empty((0, 0, 0), dtype=torch.uint8)
+        self.batch = batches.Loaded(rows, rows, nothing, nothing)
 
     def step(self) -> None:
         self.learn(self.batch)

@@ -1,7 +1,6 @@
 """`pretrain`: Store -> Encoder."""
 
 import hashlib
-import math
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +8,27 @@ import numpy as np
 import torch
 
 from sslecho.api.nouns import as_store, counts
+from sslecho.api.pretrain_labels import known_labels
 from sslecho.api.settings import PretrainSettings
 from sslecho.config import build, identity, to_toml
 from sslecho.data.store import Store
-from sslecho.errors import InputError, SslechoError
+from sslecho.errors import InputError, SettingsError, SslechoError
 from sslecho.metrics.spread import effective_rank
 from sslecho.models.encoder import Encoder
 from sslecho.objectives import OBJECTIVES
+from sslecho.objectives.objective import MethodSettings, Objective
 from sslecho.rundir import RunDir, provenance, warn
+from sslecho.train.batches import Frames
 from sslecho.train.device import choose_device, choose_precision, make_fabric
 from sslecho.train.log import TrainingLog
-from sslecho.train.loop import Frames, Plan, fit
-from sslecho.views.policies import Views, policy
+from sslecho.train.loop import Plan, fit
+from sslecho.views.policies import Views, local_policy, policy
 
 SAMPLE = 1000  # frames for the gray levels' mean and for the effective rank: enough for two digits
 
 
 def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = False, **options: Any) -> Encoder:
-    """Train an encoder on a store's frames, without labels; the same call again goes on where it stopped.
+    """Train an encoder on a store's frames; the same call again goes on where it stopped.
 
     Args:
         store: its splits train and val are used, or all of it where there are none or `all=True`.
@@ -43,10 +45,15 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
     """
     settings = build(PretrainSettings, options)
     store, out = as_store(store), Path(out)
+    objective_class = OBJECTIVES[settings.method]
+    method_settings = _method_settings(objective_class, settings)
     rows, split = _training_rows(store, settings.all)
+    labels = None if objective_class.labels == "none" else known_labels(store, settings.method)
+    if labels is not None and objective_class.labels == "all":
+        rows = rows[labels.of_frame[rows] >= 0]
     clip_of_frame = store.clip_of_frame
     n_clips = len(np.unique(clip_of_frame[rows]))
-    if n_clips < 2:
+    if objective_class.negatives and n_clips < 2:
         raise InputError(
             f"{store.path} has {n_clips} clip to train on; a contrastive loss needs at least 2, "
             "since frames of one clip are no negatives; ingest more clips"
@@ -63,13 +70,21 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
         )
     if settings.workers:
         torch.set_num_threads(settings.workers)
-    encoder = _new_encoder(store, rows, settings)  # before the folder is begun: a backbone may be misspelled
+    how = {name: value for name, value in identity(settings).items() if name not in ("temperature", "method_set")}
+    how |= {f"{settings.method}.{name}": value for name, value in identity(method_settings).items()}
+    if labels is not None:
+        how["labels"] = labels.hash
+    # Before the folder is begun: a backbone may be misspelled, or be nothing for the method.
+    encoder = _new_encoder(store, rows, settings, how)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        objective: Objective = objective_class(encoder, method_settings)
     fabric = make_fabric(device=device, devices=settings.devices, nodes=settings.nodes, precision=precision)
     run = _open_run(
         fabric,
         out,
         identity={
-            **identity(settings),
+            **how,
             "precision": precision,
             "frames": store.frames_hash,
             "split": split,
@@ -82,19 +97,18 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
         return Encoder.load(out)
     if batch_size < settings.batch_size:
         warn(f"--batch-size {settings.batch_size} is more than the {len(rows)} frames; {batch_size} is used")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        objective_class = OBJECTIVES[settings.method]
-        objective = objective_class(encoder.dim, objective_class.settings_class(temperature=settings.temperature))
     trained = fit(
         encoder,
         objective,
-        Frames(store.read, rows, clip_of_frame, _partner_groups(store, settings.positives)),
-        Views(
-            policy(settings.policy, size=settings.image_size, min_area=settings.min_area),
-            size=settings.image_size,
-            seed=settings.seed,
+        Frames(
+            store.read,
+            rows,
+            clip_of_frame,
+            # Where one view is made, it is the frame's own.
+            None if objective.n_views == 1 else _partner_groups(store, settings.positives),
+            None if labels is None else labels.of_frame,
         ),
+        _view_makers(objective, encoder, settings),
         Plan(
             epochs=settings.epochs,
             batch_size=batch_size,
@@ -119,12 +133,13 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
                 "backbone": settings.backbone,
                 "epochs": settings.epochs,
                 "loss": trained.loss,
-                "loss_at_chance": math.log(2 * batch_size - 1),
+                "loss_at_chance": objective.chance(batch_size),
                 "images_per_s": trained.images_per_s,
                 "data_wait": trained.data_wait,
                 "effective_rank": effective_rank(_embed_sample(store, rows, encoder, settings.seed)),
                 "dim": encoder.dim,
                 "n_frames": len(rows),
+                **({} if labels is None else labels.counts(rows)),
                 **counts(store, np.unique(clip_of_frame[rows])),
                 "split": split,
                 "device": device,
@@ -174,7 +189,43 @@ def _partner_groups(store: Store, positives: str) -> np.ndarray | None:
     return unit.astype(np.int64)[store.clip_of_frame]
 
 
-def _new_encoder(store: Store, rows: np.ndarray, settings: PretrainSettings) -> Encoder:
+def _method_settings(objective_class: type[Objective], settings: PretrainSettings) -> MethodSettings:
+    """The method's own settings, from `--temperature` and `--method-set`.
+
+    Raises:
+        SettingsError: all that are unknown or break a rule, and which there are.
+    """
+    values: dict[str, Any] = {} if settings.temperature is None else {"temperature": settings.temperature}
+    problems = []
+    for text in settings.method_set:
+        key, equals, written = text.partition("=")
+        if not equals or not key or key in values:
+            problems.append(f"--method-set {text!r} must read KEY=VALUE, each KEY once")
+        values[key] = written
+    if problems:
+        raise SettingsError(problems)
+    try:
+        return build(objective_class.settings_class, values)
+    except SettingsError as error:
+        raise SettingsError([f"--method {settings.method}: {problem}" for problem in error.problems]) from None
+
+
+def _view_makers(objective: Objective, encoder: Encoder, settings: PretrainSettings) -> list[Views]:
+    """What makes each view that the objective needs."""
+    side, seed = settings.image_size, settings.seed
+    whole = Views(policy(settings.policy, size=side, min_area=settings.min_area), size=side, seed=seed)
+    makers = [whole] * objective.n_views
+    local = objective.local
+    if local is not None:
+        # A network with a position for each patch takes one size only, so there a small crop is drawn large.
+        fixed = encoder.net.default_cfg.get("fixed_input_size", False)
+        small = side if fixed else max(1, round(local.size * side))
+        pieces = local_policy(settings.policy, size=small, min_area=local.min_area, max_area=local.max_area)
+        makers += [Views(pieces, size=small, seed=seed)] * local.count
+    return makers
+
+
+def _new_encoder(store: Store, rows: np.ndarray, settings: PretrainSettings, how: dict[str, Any]) -> Encoder:
     """An encoder with random weights that knows the frames' gray levels."""
     gray = store.read(_sample(rows, settings.seed)).astype(np.float32) / 255
     with torch.random.fork_rng(devices=[]):
@@ -185,7 +236,7 @@ def _new_encoder(store: Store, rows: np.ndarray, settings: PretrainSettings) -> 
             mean=round(float(gray.mean()), 6),
             std=round(max(float(gray.std()), 1e-3), 6),
             provenance={
-                "settings": identity(settings),
+                "settings": how,
                 "frames": store.frames_hash,
                 # Hashes: what scores this encoder can tell whom it has seen.
                 "units": sorted(set(store.column("unit_id")[np.unique(store.clip_of_frame[rows])].tolist())),

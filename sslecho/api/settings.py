@@ -121,7 +121,10 @@ class PretrainSettings(Machine):
         "The second view is of the same frame, or of another one of its clip or patient.",
         choices=("frame", "clip", "patient"),
     )
-    temperature: float = option(0.1, "Of the contrastive loss.", minimum=1e-3)
+    temperature: float | None = option(None, "Of the loss; by default the method's own.", minimum=1e-3)
+    method_set: tuple[str, ...] = option(
+        (), "Settings of the method, KEY=VALUE,…; docs/pretraining.md has them, an unknown KEY lists them."
+    )
     optimizer: str = option("adamw", "How to descend.", choices=("adamw", "sgd"))
     lr: float = option(1e-3, "Peak learning rate.", minimum=1e-8)
     weight_decay: float = option(1e-4, "Of weight matrices; biases and norms are left alone.", minimum=0.0)

@@ -17,13 +17,14 @@ def add_to(app: typer.Typer) -> None:
 
     @add_command(app, PretrainSettings)
     def pretrain(call: Call, store: StoreArgument, out: Out) -> Said:
-        """Train an encoder on a store's frames, without labels."""
+        """Train an encoder on a store's frames; without labels, unless the method learns from them."""
         from sslecho.api.pretrain import pretrain
 
         pretrain(store, out, overwrite=call.overwrite, **call.options)
         result = result_of(out)
+        chance = "" if result["loss_at_chance"] is None else f" (chance {result['loss_at_chance']:.3f})"
         lines = [
-            f"{result['epochs']} epochs, loss {result['loss']:.3f} (chance {result['loss_at_chance']:.3f}), "
+            f"{result['epochs']} epochs, loss {result['loss']:.3f}{chance}, "
             f"{result['images_per_s']:.0f} images/s, waiting for data {result['data_wait']:.1%}",
             f"effective rank of the embeddings: {result['effective_rank']:.1f} of {result['dim']}",
         ]

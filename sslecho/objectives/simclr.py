@@ -14,16 +14,23 @@ from typing import final
 
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from sslecho.errors import SettingsError
+from sslecho.config import option
+from sslecho.models.encoder import Encoder
 from sslecho.models.torchvision_ops import mend_torchvision
 from sslecho.objectives import OBJECTIVES
+from sslecho.objectives.objective import Batch, Known, MethodSettings, Now, Objective, embed
 
 
 def nt_xent(
-    first: Float[Tensor, "n d"], second: Float[Tensor, "n d"], clips: Int64[Tensor, "n"], *, temperature: float
+    first: Float[Tensor, "n d"],
+    second: Float[Tensor, "n d"],
+    clips: Int64[Tensor, "n"],
+    *,
+    temperature: float,
+    labels: Int64[Tensor, "n"] | None = None,
 ) -> Float[Tensor, ""]:
     """NT-Xent in which frames of one clip are never negatives of each other.
 
@@ -31,6 +38,7 @@ def nt_xent(
         first, second: projections of two views of n frames; any length, they are normalized here.
         clips: which clip each frame is of; frames with equal numbers are not contrasted.
         temperature: t above, greater than 0.
+        labels: classes, -1 where unknown; frames known to be of one class are not contrasted either.
 
     Returns:
         The mean over both views of all frames: ln(number of negatives + 1) when all similarities are equal.
@@ -41,56 +49,49 @@ def nt_xent(
     clip = torch.cat([clips, clips])
     positive = torch.arange(2 * n, device=z.device).roll(n)
     left_out = clip[:, None] == clip[None, :]
+    if labels is not None:
+        label = torch.cat([labels, labels])
+        left_out |= (label[:, None] == label[None, :]) & (label >= 0)
     left_out[torch.arange(2 * n, device=z.device), positive] = False
     # Cross-entropy subtracts the maximum: exp(1 / t) alone overflows at t = 0.011 in float32.
     return F.cross_entropy(logits.masked_fill(left_out, -math.inf), positive)
 
 
 @dataclass(frozen=True)
-class SimCLRSettings:
-    """The paper's values where it has them: t from its table 5, the head from its section 4.2.
+class SimCLRSettings(MethodSettings):
+    """The paper's values where it has them: t from its table 5, the head from its section 4.2."""
 
-    Attributes:
-        temperature: t; the paper's best with a 128-dimensional projection is 0.1.
-        projection_dim: length of z.
-    """
-
-    temperature: float = 0.1
-    projection_dim: int = 128
-
-    def __post_init__(self) -> None:
-        if not self.temperature > 0:  # `not >`, so that NaN is refused too
-            raise SettingsError([f"temperature is {self.temperature}; it must be greater than 0, for example 0.1"])
+    temperature: float = option(0.1, "t; the paper's best with 128 dimensions is 0.1.", minimum=1e-3)
+    projection_dim: int = option(128, "Length of z.", minimum=2)
 
 
 @OBJECTIVES.add("simclr")
 @final
-class SimCLR(nn.Module):
-    """Projection head and loss; the encoder is given at each step and belongs to the caller.
-
-    Args:
-        dim: length of an embedding.
-        settings: temperature and size of the projection.
-    """
+class SimCLR(Objective):
+    """A projection head, and NT-Xent between two views."""
 
     settings_class = SimCLRSettings
+    negatives = True
 
-    def __init__(self, dim: int, settings: SimCLRSettings):
+    def __init__(self, encoder: Encoder, settings: SimCLRSettings):
         super().__init__()
         mend_torchvision()
         from lightly.models.modules.heads import SimCLRProjectionHead
 
         self.settings = settings
-        self.head = SimCLRProjectionHead(dim, dim, settings.projection_dim)
+        self.head = SimCLRProjectionHead(encoder.dim, encoder.dim, settings.projection_dim)
 
-    def forward(
-        self, first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]
-    ) -> tuple[Float[Tensor, "n p"], Float[Tensor, "n p"]]:
-        """Project the embeddings of both views, each on its own, as batch norm sees them in the paper's code."""
-        return self.head(first), self.head(second)
+    def forward(self, encoder: Encoder, batch: Batch) -> tuple[Tensor, ...]:
+        # Each view is projected on its own, as batch norm sees them in the paper's code.
+        return tuple(self.head(x) for x in embed(encoder, batch.views))
 
-    def loss(
-        self, first: Float[Tensor, "n p"], second: Float[Tensor, "n p"], clips: Int64[Tensor, "n"]
-    ) -> Float[Tensor, ""]:
-        """The loss of a batch of projections (of all processes, where there are several)."""
-        return nt_xent(first, second, clips, temperature=self.settings.temperature)
+    def loss(self, outputs: tuple[Tensor, ...], known: Known) -> Float[Tensor, ""]:
+        first, second = outputs
+        return nt_xent(first, second, known.clips, temperature=self.settings.temperature)
+
+    def after_step(self, encoder: Encoder, now: Now) -> None:
+        """Nothing follows."""
+
+    def chance(self, n: int) -> float:
+        """All similarities equal, no two frames of one clip."""
+        return math.log(2 * n - 1)

@@ -241,8 +241,9 @@ def _training(training: Training) -> str:
             alt="Loss, images per second and share of time waiting for data, by epoch",
             wide=True,
         )
+    seen = "the labels of training clips" if result.get("n_labeled_frames") else "no label"
     intro = (
-        f"{text(METHODS.get(method, method))} saw no label. A low loss alone proves nothing; an effective rank near 1 "
+        f"{text(METHODS.get(method, method))} saw {seen}. A low loss alone proves nothing; an effective rank near 1 "
         "means that the encoder collapsed."
     )
     return section("training", "How was the encoder trained?", intro, figure + f'<div class="tiles four">{tiles}</div>')

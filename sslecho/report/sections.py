@@ -10,7 +10,18 @@ from sslecho.report.headline import Headline, name_of, percent
 from sslecho.report.markup import counted, definitions, section, text
 
 MIXED = 0.5  # a cluster whose most frequent label has a smaller share is not called by it
-METHODS = {"simclr": "SimCLR"}
+METHODS = {
+    "barlowtwins": "Barlow Twins",
+    "byol": "BYOL",
+    "dino": "DINO",
+    "mae": "MAE",
+    "mocov3": "MoCo v3",
+    "simclr": "SimCLR",
+    "supcon": "SupCon",
+    "supcon_ntxent": "SupCon + NT-Xent",
+    "swav": "SwAV",
+    "vicreg": "VICReg",
+}
 
 
 def encoder_name(run: ClusterRun) -> str:

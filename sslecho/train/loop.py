@@ -1,48 +1,31 @@
-"""The training loop: read a batch, make two views, one step; every step can be the last."""
+"""The training loop: read a batch, make its views, one step; every step can be the last."""
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from sslecho.data.sampler import Groups, epoch_batches, partners
 from sslecho.errors import Interrupted, SslechoError
 from sslecho.models.encoder import Encoder
+from sslecho.objectives.objective import Batch, Known, Now, Objective
 from sslecho.progress import track
 from sslecho.train import checkpoint
+from sslecho.train.batches import Frames, Loaded, known_of, load, row_batches, show
 from sslecho.train.interrupt import StopRequest
 from sslecho.train.log import TrainingLog
+from sslecho.train.meter import Meter
 from sslecho.train.schedule import cosine_with_warmup
 from sslecho.views.policies import Views
 
 SECONDS_BETWEEN_CHECKPOINTS = 120.0
 STEPS_BETWEEN_LOGS = 20
-
-
-@dataclass(frozen=True)
-class Frames:
-    """What is trained on.
-
-    Attributes:
-        read: rows -> uint8 frames [n, h, w].
-        rows: frames to train on, as rows of the store.
-        clip_of_frame: the clip of every frame of the store.
-        partner_group: the group to draw the second view's frame from, of every frame of the store; None
-            makes both views of the same frame.
-    """
-
-    read: Callable[[np.ndarray], np.ndarray]
-    rows: Int64[np.ndarray, " n"]
-    clip_of_frame: Int64[np.ndarray, " n_frames"]
-    partner_group: Int64[np.ndarray, " n_frames"] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,24 +56,22 @@ class Trained:
     steps: int
 
 
-class TwoViews(nn.Module):
+class Learner(nn.Module):
     """Encoder and objective as one module, so that processes exchange the gradients of both."""
 
-    def __init__(self, encoder: Encoder, objective: nn.Module):
+    def __init__(self, encoder: Encoder, objective: Objective):
         super().__init__()
         self.encoder, self.objective = encoder, objective
 
-    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        # One pass over both views: a larger batch is faster, and batch norm sees both, as in the paper.
-        embedded = self.encoder(torch.cat([first, second]))
-        return self.objective(*embedded.chunk(2))
+    def forward(self, batch: Batch) -> tuple[Tensor, ...]:
+        return self.objective(self.encoder, batch)
 
 
 def fit(
     encoder: Encoder,
-    objective: Any,
+    objective: Objective,
     frames: Frames,
-    views: Views,
+    makers: Sequence[Views],
     plan: Plan,
     *,
     fabric: Any,
@@ -101,7 +82,8 @@ def fit(
 
     Args:
         encoder: trained in place.
-        objective: `forward(first, second)` projects, `loss(first, second, clips)` is the number to lower.
+        objective: made from this encoder.
+        makers: one for each view that the objective needs, the whole ones first.
         folder: holds the checkpoint.
         log: gets `step`, `epoch`, `loss`, `lr`, `images_per_s`, `data_wait` now and then.
 
@@ -109,7 +91,7 @@ def fit(
         Interrupted: Ctrl-C or SIGTERM; the state was saved first.
         SslechoError: the loss is no finite number any more.
     """
-    module = as_channels_last(TwoViews(encoder, objective))
+    module = as_channels_last(Learner(encoder, objective))
     optimizer = make_optimizer(module, plan)
     module, optimizer = fabric.setup(module, optimizer)
     # After the set-up, so that the optimizer's state lands on the parameters' device.
@@ -130,17 +112,26 @@ def fit(
         ThreadPoolExecutor(1) as reader,  # reads the next batch while this one trains
         track("pretrain", total=total, unit="steps", done=done) as bar,
     ):
-        batches = _batches(frames, plan, start=done, rank=fabric.global_rank, world=fabric.world_size)
-        upcoming = reader.submit(_read, frames, next(batches, None))
+        batches = row_batches(
+            frames,
+            batch_size=plan.batch_size,
+            epochs=plan.epochs,
+            seed=plan.seed,
+            start=done,
+            rank=fabric.global_rank,
+            world=fabric.world_size,
+        )
+        upcoming = reader.submit(load, frames, next(batches, None))
         for step in range(done, total):
             waiting = time.monotonic()
-            batch = upcoming.result()
+            loaded: Any = upcoming.result()
             meter.waited(time.monotonic() - waiting)
-            upcoming = reader.submit(_read, frames, next(batches, None))
+            upcoming = reader.submit(load, frames, next(batches, None))
             lr = plan.lr * cosine_with_warmup(step, total_steps=total, warmup_steps=int(plan.warmup_epochs * per_epoch))
             for group in optimizer.param_groups:
                 group["lr"] = lr
-            loss = _step(module, optimizer, batch, frames, views, fabric=fabric, epoch=step // per_epoch)
+            now = Now(step, total, step / per_epoch)
+            loss = _step(module, optimizer, loaded, frames, makers, fabric=fabric, seed=plan.seed, now=now)
             meter.stepped(loss)
             if (step + 1) % STEPS_BETWEEN_LOGS == 0 or (step + 1) % per_epoch == 0 or step + 1 == total:
                 said = meter.read()
@@ -184,114 +175,48 @@ def make_optimizer(module: nn.Module, plan: Plan) -> torch.optim.Optimizer:
 
     Fused: one pass over all parameters, on the CPU too, where the plain loop over tensors takes a tenth of a step.
     """
-    decayed = [p for p in module.parameters() if p.ndim > 1]
-    free = [p for p in module.parameters() if p.ndim <= 1]
+    trained = [p for p in module.parameters() if p.requires_grad]  # a teacher's weights are not
+    decayed = [p for p in trained if p.ndim > 1]
+    free = [p for p in trained if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": plan.weight_decay}, {"params": free, "weight_decay": 0.0}]
     if plan.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=plan.lr, momentum=0.9, fused=True)
     return torch.optim.AdamW(groups, lr=plan.lr, fused=True)
 
 
-def _batches(frames: Frames, plan: Plan, *, start: int, rank: int, world: int) -> Any:
-    """Rows of both views for each step from `start` on, this process's share of them."""
-    per_epoch = len(frames.rows) // plan.batch_size
-    members = None if frames.partner_group is None else Groups(frames.rows, frames.partner_group)
-    for step in range(start, per_epoch * plan.epochs):
-        epoch, at = divmod(step, per_epoch)
-        if step == start or at == 0:
-            order = epoch_batches(frames.rows, batch_size=plan.batch_size, seed=plan.seed, epoch=epoch)
-        first = order[at]
-        second = first
-        if members is not None and frames.partner_group is not None:
-            second = partners(first, frames.partner_group, members, seed=plan.seed, epoch=epoch)
-        yield first[rank::world], second[rank::world]
-
-
-def _read(frames: Frames, pair: tuple[np.ndarray, np.ndarray] | None) -> Any:
-    if pair is None:
-        return None
-    first, second = pair
-    pictures = torch.from_numpy(frames.read(first))
-    return first, second, pictures, pictures if second is first else torch.from_numpy(frames.read(second))
-
-
 def _step(
     module: Any,
     optimizer: Any,
-    batch: tuple[np.ndarray, np.ndarray, UInt8[Tensor, "n h w"], UInt8[Tensor, "n h w"]],
+    loaded: Loaded,
     frames: Frames,
-    views: Views,
+    makers: Sequence[Views],
     *,
     fabric: Any,
-    epoch: int,
+    seed: int,
+    now: Now,
 ) -> Float[Tensor, ""]:
-    rows, other_rows, pictures, others = batch
-    device = fabric.device
-    prepared = views.prepare(pictures.to(device, non_blocking=True))
-    other = prepared if others is pictures else views.prepare(others.to(device, non_blocking=True))
-    first = views(prepared, rows, epoch=epoch, view=0)
-    second = views(other, other_rows, epoch=epoch, view=1)
-    clips = torch.from_numpy(frames.clip_of_frame[rows]).to(device)
-    z1, z2 = module(first, second)
-    if fabric.world_size > 1:  # the other processes' frames are negatives too
-        z1, z2, clips = (fabric.all_gather(t, sync_grads=t.is_floating_point()).flatten(0, 1) for t in (z1, z2, clips))
-    objective: Any = _bare(module).objective
-    loss = objective.loss(z1, z2, clips)
+    bare = _bare(module)
+    objective = bare.objective
+    batch = show(loaded, makers, now, n_draws=objective.n_draws, seed=seed, device=fabric.device)
+    known = known_of(loaded, frames, now, fabric.device)
+    outputs = module(batch)
+    if fabric.world_size > 1:  # the other processes' frames are in the loss too
+
+        def gathered(tensor: Tensor) -> Tensor:
+            return fabric.all_gather(tensor, sync_grads=tensor.is_floating_point()).flatten(0, 1)
+
+        outputs = tuple(gathered(output) for output in outputs)
+        known = Known(gathered(known.clips), gathered(known.labels), now)
+    loss = objective.loss(outputs, known)
     fabric.backward(loss)
     optimizer.step()
     optimizer.zero_grad()
+    objective.after_step(bare.encoder, now)
     return loss.detach()
 
 
-def _bare(module: Any) -> TwoViews:
+def _bare(module: Any) -> Learner:
     """The module itself, without what Fabric wrapped around it."""
-    while not isinstance(module, TwoViews):
+    while not isinstance(module, Learner):
         module = module.module
     return module
-
-
-class Meter:
-    """Mean loss, throughput and waiting since the last reading, and since the run was started or resumed.
-
-    Args:
-        before: what was said when the run was stopped; it counts until a step is done.
-    """
-
-    def __init__(self, batch_size: int, before: dict[str, float]):
-        self._batch_size = batch_size
-        self._before = before
-        self._started = self._since = time.monotonic()
-        self._losses: list[Tensor] = []
-        self._wait = self._all_wait = 0.0
-        self._steps = 0
-        self._last_loss = math.nan
-
-    def waited(self, seconds: float) -> None:
-        self._wait += seconds
-        self._all_wait += seconds
-
-    def stepped(self, loss: Tensor) -> None:
-        self._losses.append(loss)  # a tensor: reading it here would make the device wait
-        self._steps += 1
-
-    def read(self) -> dict[str, float]:
-        self._last_loss = float(torch.stack(self._losses).mean())
-        seconds = max(time.monotonic() - self._since, 1e-9)
-        said = {
-            "loss": self._last_loss,
-            "images_per_s": len(self._losses) * self._batch_size / seconds,
-            "data_wait": self._wait / seconds,
-        }
-        self._losses, self._wait, self._since = [], 0.0, time.monotonic()
-        return said
-
-    def overall(self) -> dict[str, float]:
-        """`loss` as last read, `images_per_s`, `data_wait`."""
-        if not self._steps and self._before:
-            return self._before
-        seconds = max(time.monotonic() - self._started, 1e-9)
-        return {
-            "loss": self._last_loss,
-            "images_per_s": self._steps * self._batch_size / seconds,
-            "data_wait": self._all_wait / seconds,
-        }

@@ -18,7 +18,7 @@ class Pose(Augmentation):
 
     Args:
         size: side of the result in pixels.
-        min_area: smallest share of the picture that a crop keeps; the largest is 1.
+        min_area, max_area: smallest and largest share of the picture that a crop keeps.
         aspect: largest relative change of width against height.
         rotation_deg: largest rotation to either side about the top center, where the probe stands.
         shift: largest shift along each axis, as a share of the picture.
@@ -28,6 +28,7 @@ class Pose(Augmentation):
 
     size: int
     min_area: float = 1.0
+    max_area: float = 1.0
     aspect: float = 0.0
     rotation_deg: float = 0.0
     shift: float = 0.0
@@ -36,7 +37,7 @@ class Pose(Augmentation):
     n_draws = 9
 
     def draw(self, u: Float[Tensor, "n draws"]) -> Params:
-        scale = between(u[:, 0], self.min_area, 1.0).sqrt()
+        scale = between(u[:, 0], self.min_area, self.max_area).sqrt()
         stretch = (between(u[:, 1], -1.0, 1.0) * self.aspect).add(1).sqrt()
         width, height = (scale * stretch).clamp(max=1), (scale / stretch).clamp(max=1)
         return {

@@ -6,6 +6,7 @@ upside down (shadows point away from the probe).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -60,6 +61,19 @@ def policy(name: str, *, size: int, min_area: float | None = None) -> tuple[Augm
         "none": (Pose(size),),
     }
     return lists[name]
+
+
+def local_policy(name: str, *, size: int, min_area: float, max_area: float) -> tuple[Augmentation, ...]:
+    """The policy for small crops: the fan's outline is left alone, for a crop shows a part of it at most.
+
+    Args:
+        name: one of `POLICIES`.
+        size: side of the crop in pixels.
+        min_area, max_area: what it shows, as a share of the picture.
+    """
+    pose, *others = (a for a in policy(name, size=size) if not isinstance(a, Fan))
+    assert isinstance(pose, Pose)
+    return replace(pose, min_area=min_area, max_area=max_area), *others
 
 
 class Views:

@@ -70,5 +70,5 @@ def test_finite_at_tiny_temperatures():
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan])
 def test_temperature_must_be_positive(temperature):
-    with pytest.raises(SettingsError, match="temperature is .*greater than 0"):
+    with pytest.raises(SettingsError, match="temperature is .*at least 0.001"):
         SimCLRSettings(temperature=temperature)

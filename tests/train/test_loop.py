@@ -8,28 +8,33 @@ import signal
 import numpy as np
 import pytest
 import torch
+from made_objective import make
 
 from sslecho.data.sampler import Groups, epoch_batches, partners
 from sslecho.errors import Interrupted, NounError, SslechoError
-from sslecho.models.encoder import Encoder
-from sslecho.objectives.simclr import SimCLR, SimCLRSettings
+from sslecho.objectives import OBJECTIVES
 from sslecho.train import loop
+from sslecho.train.batches import Frames
 from sslecho.train.checkpoint import NAME
 from sslecho.train.device import make_fabric
 from sslecho.train.interrupt import StopRequest
 from sslecho.train.log import TrainingLog, read_log
-from sslecho.train.loop import Frames, Plan, fit
+from sslecho.train.loop import Plan, fit
 from sslecho.train.schedule import cosine_with_warmup
-from sslecho.views.policies import Views, policy
+from sslecho.views.policies import Views, local_policy, policy
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (24, 32, 32)).astype(np.uint8)
 
 
-def train(folder, *, epochs=2, stop_after=None, optimizer="adamw", lr=1e-3, partner_group=None):
+def train(folder, *, method="simclr", epochs=2, stop_after=None, optimizer="adamw", lr=1e-3, partner_group=None):
     """Train a small network; `stop_after` steps the user presses Ctrl-C."""
     folder.mkdir(exist_ok=True)
-    torch.manual_seed(0)
-    encoder = Encoder("resnet10t", image_size=32, mean=0.5, std=0.3)
+    encoder, objective = make(method)
+    side = encoder.image_size
+    makers = [Views(policy("echo", size=side), size=side, seed=0)] * objective.n_views
+    if objective.local is not None:
+        small = local_policy("echo", size=16, min_area=0.15, max_area=0.5)
+        makers += [Views(small, size=16, seed=0)] * objective.local.count
     steps = []
 
     def read(rows):
@@ -48,9 +53,9 @@ def train(folder, *, epochs=2, stop_after=None, optimizer="adamw", lr=1e-3, part
         log.write = write_and_stop
     trained = fit(
         encoder,
-        SimCLR(encoder.dim, SimCLRSettings()),
-        Frames(read, np.arange(24), np.arange(24) // 2, partner_group),
-        Views(policy("echo", size=32), size=32, seed=0),
+        objective,
+        Frames(read, np.arange(24), np.arange(24) // 2, partner_group, np.arange(24) // 2 % 4 - 1),
+        makers,
         Plan(epochs=epochs, batch_size=8, lr=lr, weight_decay=1e-4, optimizer=optimizer, warmup_epochs=0.5, seed=0),
         fabric=make_fabric(device="cpu", devices=1, nodes=1, precision="32"),
         folder=folder,
@@ -59,15 +64,19 @@ def train(folder, *, epochs=2, stop_after=None, optimizer="adamw", lr=1e-3, part
     return encoder, trained, steps
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_stopped_in_the_middle_of_an_epoch_and_resumed_equals_straight(tmp_path, optimizer, monkeypatch):
+@pytest.mark.parametrize(("method", "optimizer"), [*((method, "adamw") for method in OBJECTIVES), ("simclr", "sgd")])
+def test_stopped_in_the_middle_of_an_epoch_and_resumed_equals_straight(tmp_path, method, optimizer, monkeypatch):
     monkeypatch.setattr(loop, "STEPS_BETWEEN_LOGS", 1)
-    straight, trained, _ = train(tmp_path / "straight", optimizer=optimizer)
+    straight, trained, _ = train(tmp_path / "straight", method=method, optimizer=optimizer)
     with pytest.raises(Interrupted, match="stopped after 4 of 6 steps; the same command goes on"):
-        train(tmp_path / "twice", stop_after=4, optimizer=optimizer)
-    resumed, trained_again, _ = train(tmp_path / "twice", optimizer=optimizer)
+        train(tmp_path / "twice", method=method, stop_after=4, optimizer=optimizer)
+    resumed, trained_again, _ = train(tmp_path / "twice", method=method, optimizer=optimizer)
     for name, value in straight.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
+    # Teachers, centers, queues and prototypes too: they and the optimizer's state are all that a run has.
+    states = [torch.load(tmp_path / run / NAME, weights_only=True)["module"] for run in ("straight", "twice")]
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert trained.loss == trained_again.loss
     losses = [line["loss"] for line in read_log(tmp_path / "straight")]
     assert losses == [line["loss"] for line in read_log(tmp_path / "twice")]
