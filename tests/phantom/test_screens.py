@@ -14,9 +14,13 @@ from sslecho.phantom.archive import COLUMNS, truth_folder, write_archive
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.heart.views import VIEWS
 from sslecho.phantom.kinds import plans_of
+from sslecho.phantom.layouts import LAYOUTS
 from sslecho.phantom.plan import MODE_SHARES, Plan
 from sslecho.phantom.screens.contrast import TINTS, tint
 from sslecho.phantom.screens.draw import draw_screen
+from sslecho.phantom.screens.fan import draw_fan
+from sslecho.phantom.sites import ARCHIVE_SITES, Site
+from sslecho.phantom.tissues import STRUCTURE_NUMBER
 
 SMALL = {"patients": 3, "views_per_patient": 3, "clips_per_view": 1, "frames_per_clip": 3, "size": 96, "seed": 4}
 
@@ -131,7 +135,7 @@ def test_bytes_depend_on_the_seed_alone(tmp_path):
 
 def test_dicom_says_little_and_sometimes_wrongly(tmp_path):
     out = tmp_path / "archive"
-    write_archive(out, kind="archive", format="dicom", **{**SMALL, "patients": 20})
+    write_archive(out, kind="archive", format="dicom", **{**SMALL, "patients": 20, "frames_per_clip": 1})
     with (out / "labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     coded, weak, colored, orders = 0, 0, 0, Counter()
@@ -164,3 +168,56 @@ def test_there_are_no_structure_maps_of_an_archive(tmp_path):
 def test_stills_of_a_video_archive_are_pictures(tmp_path):
     write_archive(tmp_path / "fetal", kind="fetal", format="video", **SMALL)
     assert {path.suffix for path in (tmp_path / "fetal").rglob("*") if path.is_file()} == {".png", ".csv"}
+
+
+def _fan_at(site, view="a4c", n=3):
+    plan = Plan("archive", n, 0, view, 0, 0, "p0000-000", "x", "b-mode")
+    return draw_fan(plan, Factors.from_seed(2), frames=1, size=96, jitter=0.5, sites=(site,))
+
+
+def _columns(fan, structure):
+    """Of a structure on the screen, by the fan's own map from pixels to beams."""
+    lines, samples = fan.beams.shape[1:]
+    rows, columns = np.nonzero(fan.sector)
+    line = np.clip(np.rint(fan.line[rows, columns] * (lines - 1)).astype(int), 0, lines - 1)
+    sample = np.clip((fan.sample[rows, columns] * samples).astype(int), 0, samples - 1)
+    found = fan.beams[0][line, sample] == STRUCTURE_NUMBER[structure]
+    return rows[found].mean(), columns[found].mean()
+
+
+def test_a_mirrored_site_has_the_right_ventricle_on_the_right():
+    plain, mirrored = (_fan_at(Site("phased_adult", apical_mirrored=turned)) for turned in (False, True))
+    assert _columns(plain, "rv")[1] < _columns(plain, "lv")[1]
+    assert _columns(mirrored, "rv")[1] > _columns(mirrored, "lv")[1]
+    np.testing.assert_array_equal(plain.gray[..., ::-1], mirrored.gray)
+    assert sum(site.apical_mirrored for site in ARCHIVE_SITES) == 1
+    assert len(ARCHIVE_SITES) == 10
+    short = [_fan_at(Site("phased_adult", apical_mirrored=turned), "psax_pap").gray for turned in (False, True)]
+    np.testing.assert_array_equal(*short)
+
+
+def test_upside_down_the_atrium_is_on_top_and_so_is_the_depth():
+    plain, turned = (_fan_at(Site("phased_adult", apex_down=down)) for down in (False, True))
+    assert _columns(plain, "la")[0] > _columns(plain, "lv")[0]
+    assert _columns(turned, "la")[0] < _columns(turned, "lv")[0]
+    assert turned.apex[1] > 48 > plain.apex[1]
+
+
+def test_pixels_of_beams_are_where_the_fan_says():
+    for site in (Site("phased_adult"), Site("phased_adult", apical_mirrored=True, apex_down=True)):
+        fan = _fan_at(site)
+        for line, sample in ((0.3, 0.4), (0.8, 0.7)):
+            x, y = (round(value) for value in fan.pixel(line, sample))
+            assert fan.line[y, x] == pytest.approx(line, abs=0.02)
+            assert fan.sample[y, x] == pytest.approx(sample, abs=0.02)
+
+
+def test_the_vena_cava_turns_by_site():
+    plain, turned = (_fan_at(Site("phased_adult", ivc_cranial_left=left), "sc_ivc") for left in (False, True))
+    assert _columns(plain, "ra")[1] > _columns(plain, "ivc")[1]
+    assert _columns(turned, "ra")[1] < _columns(turned, "ivc")[1]
+
+
+def test_some_sites_burn_the_view_in():
+    named = [name for name, layout in LAYOUTS.items() if any("view" in item.what for item in layout.items)]
+    assert 1 <= len(named) < len(LAYOUTS) / 2

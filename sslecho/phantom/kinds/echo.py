@@ -11,7 +11,7 @@ from sslecho.phantom.uneven import draw_uneven
 OTHER = "other"
 # An archive has 10 to 30 % of clips that are no standard view; plans draw rare classes more often than their shares.
 OTHER_SHARE = 0.22
-VIEWS_SHARE = 1 - OTHER_SHARE - sum(STILLS.values())
+VIEWS_SHARE = (1 - OTHER_SHARE - sum(STILLS.values())) / sum(view.share for view in VIEWS.values())
 CLASSES = {**{name: VIEWS_SHARE * view.share for name, view in VIEWS.items()}, **STILLS, OTHER: OTHER_SHARE}
 
 

@@ -45,7 +45,7 @@ class Level:
 LEVELS = {
     "aortic": Level("plax", 0.28, 20.0, 0.75),
     "mitral": Level("plax", 0.26, -7.0),
-    "ventricle": Level("plax", 0.30, -24.0),
+    "ventricle": Level("plax", 0.30, -33.0),
     "tapse": Level("a4c", 0.16, None),
 }
 

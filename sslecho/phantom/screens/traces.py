@@ -99,7 +99,7 @@ def draw_spectral(
     )
     view, structure, before_mm = AIMS[flow]
     fan = draw_fan(plan, factors, frames=1, size=max(where.small, 64), jitter=jitter, view=view, sites=sites)
-    line, sample = _target(fan, structure, before_mm, outer=flow == "tissue")
+    line, sample = target(fan, structure, before_mm, outer=flow == "tissue")
     gate = None if continuous else (sample, GATE_MM[flow] / float(fan.latents["depth_mm"]))
     screen = _on_screen("spectral", view, fan, rng, where, spectrum.picture, part, shape, line, gate, frames=frames)
     scale = _Scale(spectrum.base_row, spectrum.m_per_s * (1 if continuous else 100), "m/s" if continuous else "cm/s")
@@ -164,7 +164,7 @@ def _duration_s(rng: np.random.Generator) -> float:
     return PAGE_MM / float(rng.choice(SWEEP_MM_PER_S))
 
 
-def _target(fan: Fan, structure: str, before_mm: float, *, outer: bool) -> tuple[float, float]:
+def target(fan: Fan, structure: str, before_mm: float, *, outer: bool) -> tuple[float, float]:
     """Where on the beam grid a valve lies, as shares of width and depth; `outer`: its lateral end (the annulus)."""
     lines, samples = np.nonzero(fan.beams[0] == STRUCTURE_NUMBER[structure])
     n_lines, n_samples = fan.beams.shape[1:]
@@ -196,8 +196,8 @@ def _on_screen(
         sector = s.place(fan.sector[None], shape, corner)[0]
         parts.append(s.fan_part(sector, fan.mm_per_pixel, s.COLOR_FLOW if flow else s.TISSUE))
         codes = 0x11 if flow else 1
-        cursor = np.where(sector, _cursor(fan, shape, corner, line, gate), np.uint8(0))
-        canvas = s.draw_over(canvas, cursor, (230, 230, 230))
+        glyphs = np.where(sector, cursor(fan, shape, corner, line, gate), np.uint8(0))
+        canvas = s.draw_over(canvas, glyphs, (230, 230, 230))
     if rng.uniform() < 0.5:
         parts.reverse()
     # Three of twenty are stored while the trace runs: the same picture with a gap that sweeps over it.
@@ -212,7 +212,7 @@ def _on_screen(
     )  # fmt: skip
 
 
-def _cursor(
+def cursor(
     fan: Fan, shape: tuple[int, int], corner: tuple[int, int], line: float, gate: tuple[float, float] | None
 ) -> UInt8[np.ndarray, "h w"]:
     """A dashed beam through the fan, with two short bars across it where the gate begins and ends."""
