@@ -1,8 +1,12 @@
 """Stills along time: that what is measured on them is an adult's, and the patient's."""
 
+import csv
+
 import numpy as np
 import pytest
+from PIL import Image
 
+from sslecho.phantom.archive import write_archive
 from sslecho.phantom.clock import Rhythm
 from sslecho.phantom.echo import EchoClip
 from sslecho.phantom.factors import Factors
@@ -260,3 +264,25 @@ def test_beats_start_anywhere_and_have_the_rhythms_length():
     assert (np.diff(columns.since_ms) < 0).sum() in (11, 12)
     assert beats(seed=1).since_ms[0] != beats(seed=2).since_ms[0]
     assert EchoClip(FACTORS, patient=0, view="a4c", frames=1, size=32).rhythm.rate_per_min > 0
+
+
+@pytest.mark.parametrize("format", ["png", "dicom", "video"])
+def test_stills_and_screens_are_written_with_text_on_top(format, tmp_path):
+    out = tmp_path / "archive"
+    classes = ("pw", "cw", "other")
+    settings = {"patients": 2, "views_per_patient": 3, "clips_per_view": 1, "frames_per_clip": 2, "size": 96}
+    counts = write_archive(out, kind="echo", classes=classes, format=format, masks="labels", **settings)
+    assert set(counts["classes"]) == set(classes)
+    with (out / "labels.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        assert (out / row["path"]).is_file()
+        if row["label"] in ("pw", "cw"):
+            assert row["frame"] in ("0", "")
+            suffix = ".dcm" if format == "dicom" else ".png"
+            assert row["path"].endswith(suffix)
+            if suffix == ".png":
+                with Image.open(out / row["path"]) as picture:
+                    pixels = np.asarray(picture)
+                assert pixels.shape == (96, 96)
+                assert (pixels[:7] > 120).any()  # a name in the strip on top
