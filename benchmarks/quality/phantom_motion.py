@@ -130,7 +130,7 @@ def main() -> None:
             sample = drawn(pool, pair.name, options.clips, seed + OF_CLIPS, two_sample.FRAMES)
             numbers = {"a clip": two_sample.by_clips(sample, pair.name)}
             if pair.name == "tilt":
-                others = drawn(pool, pair.name, options.clips, seed + OF_READER, two_sample.FRAMES)
+                others = drawn(pool, pair.name, 2 * options.clips, seed + OF_READER, two_sample.FRAMES)
                 numbers = {
                     "a clip, its label maps": numbers["a clip"],
                     "a clip, read by a small network": two_sample.by_clips(
