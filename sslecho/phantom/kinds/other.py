@@ -2,7 +2,7 @@
 
     fans        heart.other: air, liver, lung, oblique cuts, from the esophagus, between windows
     colour      a standard view with a colour box
-    dual, quad  two or four panes
+    dual, quad, slices  two, four or nine panes
     volume, bullseye, report    what is no ultrasound picture at all
 
 Everything is gray and square, as the other classes are.
@@ -21,15 +21,16 @@ from sslecho.phantom.plan import Plan, Rendering
 from sslecho.phantom.screens.fan import draw_fan, other_drives
 from sslecho.phantom.screens.flow import draw_flow
 from sslecho.phantom.screens.other import LOOKS, draw_other
-from sslecho.phantom.screens.panes import draw_dual, draw_quad
+from sslecho.phantom.screens.panes import draw_dual, draw_quad, draw_slices
 from sslecho.phantom.sites import ECHO_SITES
 
 # Shares within the class (chosen): fans are the harder half, because only their anatomy gives them away.
 SUBTYPES = {
-    **dict.fromkeys(OTHER, 0.55 / len(OTHER)),
+    **dict.fromkeys(OTHER, 0.53 / len(OTHER)),
     "colour": 0.14,
     "dual": 0.08,
-    "quad": 0.08,
+    "quad": 0.06,
+    "slices": 0.04,
     **dict.fromkeys(LOOKS, 0.15 / len(LOOKS)),
 }
 
@@ -67,6 +68,10 @@ def _screen(plan: Plan, factors: Factors, rendering: Rendering, look: str) -> Cl
     rng = factors.stream("clip", plan.patient, plan.study, plan.view, plan.occasion, plan.acquisition, "screen")
     if look == "colour":
         return _color(plan, factors, rendering, rng)
+    if look == "slices":
+        shape = (rendering.size, rendering.size)
+        screen = draw_slices(plan, factors, shape=shape, jitter=rendering.jitter, sites=ECHO_SITES)
+        return screen_clip(screen, "", with_labels=rendering.with_labels)
     settings = {"frames": rendering.frames, "shape": (rendering.size, rendering.size), "sites": ECHO_SITES}
     if look in LOOKS:
         screen = draw_other(plan, factors, rng, **settings, look=look)

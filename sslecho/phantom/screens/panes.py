@@ -15,6 +15,7 @@ from sslecho.phantom.sites import ARCHIVE_SITES, Site
 STRESS_VIEWS = ("plax", "psax_mid", "a4c", "a2c")
 # Stress studies are adults', so that the apex is on top; and of good windows, or one wouldn't begin (chosen).
 CAREFUL = 0.6  # times the usual spread of positions and quality
+SLICES = ("psax_mv",) * 3 + ("psax_pap",) * 3 + ("psax_apex",) * 3
 STAGES = ("REST", "LOW", "PEAK", "POST")
 
 
@@ -77,6 +78,37 @@ def draw_quad(
         draw.line([(0, height), (shape[1], height)], fill=120)
     glyphs = np.asarray(ink)
     return replace(screen, frames=s.draw_over(screen.frames, glyphs, (220, 220, 220)), graphics=glyphs)
+
+
+def draw_slices(
+    plan: Plan, factors: Factors, *, shape: tuple[int, int], jitter: float, sites: tuple[Site, ...] = ARCHIVE_SITES
+) -> s.Screen:
+    """Nine slices of a volume, three by three, from the base to the apex: the middles of fans, each with its number."""
+    side = min(shape) // 3
+    canvas, ink = np.zeros((1, *shape), np.uint8), Image.new("L", (shape[1], shape[0]), 0)
+    draw = ImageDraw.Draw(ink)
+    font = ImageFont.load_default(size=max(7.0, shape[0] * 0.032))
+    fans = {
+        view: draw_fan(plan, factors, frames=1, size=2 * side, jitter=CAREFUL * jitter, view=view, sites=sites)
+        for view in dict.fromkeys(SLICES)
+    }
+    left, top = (shape[1] - 3 * side) // 2, (shape[0] - 3 * side) // 2
+    for k, view in enumerate(SLICES):
+        gray = fans[view].gray[0]
+        # One level is drawn once; its neighbors in the volume are a little larger or smaller.
+        edge = int(side * (0.62 + 0.03 * (k % 3)))
+        row, column = int(0.3 * side) + side // 2 - edge // 2, side + side // 8 - edge // 2
+        pane = Image.fromarray(gray[row : row + edge, column : column + edge]).resize((side - 2, side - 2))
+        corner = (left + (k % 3) * side, top + (k // 3) * side)
+        canvas[0, corner[1] : corner[1] + side - 2, corner[0] : corner[0] + side - 2] = np.asarray(pane)
+        draw.text((corner[0] + 3, corner[1] + 0.055 * shape[0]), str(k + 1), fill=220, font=font)
+    first = fans[SLICES[0]]
+    glyphs = np.asarray(ink)
+    return s.Screen(
+        kind="other", label="", view="", frames=s.draw_over(canvas, glyphs, (220, 220, 220)), sector=canvas[0] > 0,
+        graphics=glyphs, parts=(), codes=1, frame_time_ms=0.0, depth_mm=0.0, mm_per_pixel=0.0, apex=None,
+        settings=first.settings, latents={"panes": len(SLICES)},
+    )  # fmt: skip
 
 
 def _assembled(
