@@ -1,5 +1,6 @@
 """What an archive holds: which patients, studies, classes and repeats, and what their files are called."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -98,6 +99,7 @@ def draw_plans(
         draw_mode = factors.stream("study", patient, "modes")
         studies = 1 + int(rng.uniform() < 0.25)
         count = 0
+        repeats: Counter[tuple[int, str, int]] = Counter()
         order: list[int] = []
         for occasion in range(views_per_patient):
             if not order:
@@ -105,7 +107,11 @@ def draw_plans(
             view = names[order.pop(0)]
             study = int(rng.integers(studies))
             mode = str(draw_mode.choice(list(MODE_SHARES), p=list(MODE_SHARES.values()))) if modes else ""
-            for acquisition in range(int(rng.integers(1, clips_per_view + 1))):
+            for _ in range(int(rng.integers(1, clips_per_view + 1))):
+                # A heart that is looked for again gives further repeats of the view; a fetus has moved in between.
+                key = (study, view, occasion if again else 0)
+                acquisition = repeats[key]
+                repeats[key] += 1
                 clip = f"p{patient:04d}-{count:03d}"
                 folder = f"p{patient:04d}/s{study + 1}"
                 plans.append(Plan(kind, patient, study, view, occasion, acquisition, clip, folder, mode))

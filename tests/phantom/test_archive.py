@@ -124,6 +124,16 @@ def test_only_the_named_classes_are_drawn(tmp_path):
         write_archive(tmp_path / "x", kind="echo", classes=["a4"], **SMALL)
 
 
+@pytest.mark.parametrize("kind", ["echo", "fetal"])
+def test_no_clip_is_recorded_twice(kind, tmp_path):
+    """Also where one class is looked for again and again."""
+    many = {**SMALL, "patients": 2, "views_per_patient": 4, "frames_per_clip": 1}
+    first = {"echo": "a4c", "fetal": "brain"}[kind]
+    counts = write_archive(tmp_path / "x", kind=kind, classes=[first], overlays=False, **many)
+    assert counts["clips"] > 8
+    assert len(set(hashes(tmp_path / "x").values())) == counts["files"] + 1
+
+
 def test_one_fan_for_all_devices(tmp_path):
     """With `fan="same"` outlines differ by depth alone, which the view sets; each device has its own otherwise."""
     many = {**SMALL, "patients": 12, "views_per_patient": 1, "clips_per_view": 1, "frames_per_clip": 1}
