@@ -73,6 +73,10 @@ class Pen:
         if mirror:
             self._axes[0] *= -1
 
+    def towards_probe(self) -> Float[np.ndarray, " 2"]:
+        """Straight up on the screen, as a unit vector in the drawing's own axes."""
+        return self._axes @ np.array([0.0, -1.0])
+
     def _set(self, points) -> np.ndarray:
         return np.asarray(points, float) @ self._axes + self._origin
 

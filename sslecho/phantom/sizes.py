@@ -14,20 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from sslecho.phantom.factors import Factors
+from sslecho.phantom.fetal.still import PLANE_IMAGES
 from sslecho.phantom.kinds.chartsias import SUBJECTS, TEST, TRAIN
 from sslecho.phantom.plan import Plan
 
 FEWEST_TESTED = 40  # patients per class in the test split of "chartsias"; the published 9, 5 and 6 carry no interval
 TEST_SWEEPS = 0.2  # of a class of "cactus"; the paper's split is not known, this share is chosen
-# Of FETAL_PLANES_DB: women (recalled from the paper's table and not checked; they only spread the images), images.
-FETAL_PLANES = {
-    "abdomen": (595, 711),
-    "brain": (1082, 3092),
-    "femur": (754, 1040),
-    "thorax": (755, 1718),
-    "cervix": (917, 1626),
-    "other": (734, 4213),
-}
+# Of FETAL_PLANES_DB, women who have a class: recalled from the paper's table and not checked; they spread the images.
+FETAL_HAVING = {"abdomen": 595, "brain": 1082, "femur": 754, "thorax": 755, "cervix": 917, "other": 734}
 FETAL_WOMEN = 1792
 # Frames of CACTUS. How many sweeps they come from isn't published: a third party's grouping by file name found 112
 # among 29,845 frames of the five views, and may count a sweep twice whose grade changes. Random's are reckoned from it.
@@ -132,10 +126,10 @@ def fetal_planes(patients: int) -> list[Block]:
     for split, odd in (("train", patients % 2), ("test", 0)):
         women = patients // 2 + odd
         classes = {}
-        for name, (having, images) in FETAL_PLANES.items():
+        for name, images in PLANE_IMAGES.items():
             total = round(images * patients / FETAL_WOMEN)
             half = total - total // 2 if split == "train" else total // 2
-            people = max(1, round(having * women / FETAL_WOMEN))
+            people = max(1, round(FETAL_HAVING[name] * women / FETAL_WOMEN))
             classes[name] = (people, max(people, half))
         blocks.append(Block(split, women, classes))
     return blocks

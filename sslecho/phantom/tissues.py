@@ -62,6 +62,7 @@ TISSUES: dict[str, Tissue] = {
     "cervix": Tissue(-5.0, 0.5, 1.2),
     "canal": Tissue(-13.0, 0.45, 0.9),
     "air": Tissue(-60.0, 0.5, 0.0, 0.6),
+    "reverberation": Tissue(-4.0, 0.45, 0.0, patchy_db=4.0),  # 10 dB above the brain that it hides
 }
 
 # Structure -> tissue. A structure's number in a label map is its place in this table, from 1; 0 is outside the sector.
@@ -140,6 +141,8 @@ STRUCTURES: dict[str, str] = {
     "a_line": "lung",
     "b_line": "lung",
     "air": "air",
+    # what the near side of the fetal skull lays over the brain behind it
+    "reverberation": "reverberation",
 }
 
 STRUCTURE_NUMBER: dict[str, int] = {name: number for number, name in enumerate(STRUCTURES, start=1)}

@@ -11,9 +11,10 @@ from sslecho.api.settings import PhantomSettings
 from sslecho.errors import SettingsError
 from sslecho.phantom.archive import write_archive
 from sslecho.phantom.factors import Factors
+from sslecho.phantom.fetal.still import PLANE_IMAGES
 from sslecho.phantom.kinds import KINDS
 from sslecho.phantom.kinds.chartsias import TEST, TRAIN
-from sslecho.phantom.sizes import CACTUS, FETAL_PLANES, SIZES, plans_of_sizes
+from sslecho.phantom.sizes import CACTUS, FETAL_HAVING, SIZES, plans_of_sizes
 
 
 def plans(name: str, patients: int, seed: int = 0):
@@ -64,7 +65,7 @@ def test_at_full_size_the_published_numbers_return():
     assert {name: clips(found)["train", name] for name in TRAIN} == {name: row[1] for name, row in TRAIN.items()}
     assert len({plan.patient for plan in found if plan.split == "test"}) == 359
     found = plans("fetal_planes", 1792)
-    assert Counter(plan.view for plan in found) == {name: images for name, (_, images) in FETAL_PLANES.items()}
+    assert Counter(plan.view for plan in found) == PLANE_IMAGES
     assert len(found) == 12_400
 
 
@@ -89,10 +90,10 @@ def test_fetal_planes_are_halves_by_woman(patients):
     found = plans("fetal_planes", patients)
     for split, women in (("train", patients - patients // 2), ("test", patients // 2)):
         assert len({plan.patient for plan in found if plan.split == split}) == women
-        for name, (having, images) in FETAL_PLANES.items():
+        for name, having in FETAL_HAVING.items():
             many = people(found)[split, name]
             assert many == max(1, round(having * women / 1792))
-            assert clips(found)[split, name] == pytest.approx(images * patients / 1792 / 2, abs=1)
+            assert clips(found)[split, name] == pytest.approx(PLANE_IMAGES[name] * patients / 1792 / 2, abs=1)
 
 
 @pytest.mark.parametrize("patients", [14, 40, 142])

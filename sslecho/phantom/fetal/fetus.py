@@ -70,8 +70,8 @@ def draw_fetus(factors: Factors, number: int) -> Fetus:
         number=number,
         weeks=weeks,
         **sizes,
-        fat_mm=float(rng.uniform(5, 18)),
+        fat_mm=float(rng.uniform(15, 35)),
         placenta_anterior=bool(rng.uniform() < 0.45),
-        placenta_mm=float(rng.uniform(14, 22)),
+        placenta_mm=float(rng.uniform(20, 25)),
         body_haze=float(1 - rng.beta(5, 2)),
     )

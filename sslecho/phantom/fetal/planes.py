@@ -3,10 +3,15 @@
 Trunk axes: the spine lies at +y, the front at -y, the fetal left at +x. Head axes: +x is the face.
 """
 
+from collections.abc import Collection
+
 import numpy as np
 
 from sslecho.phantom.fetal.fetus import Fetus
 from sslecho.phantom.outline import Pen
+
+ALONG = 0.35  # sine of the midline's angle with the beams below which both hemispheres are seen (chosen)
+NEAR_FROM = 0.22  # of the half width: the midline and what lies in it stay visible (chosen)
 
 
 def _polar(radius: float, degrees: float | int) -> tuple[float, float]:
@@ -49,12 +54,25 @@ def abdomen(pen: Pen, fetus: Fetus, rng: np.random.Generator) -> float:
     pen.tube("umbilical_vein", vein, 1.9 * scale, wall=("fetal_skin", 0.6))
     pen.ellipse("fetal_aorta", _polar(0.54 * r, 7), (2.1 * scale, 2.1 * scale), wall=("fetal_skin", 0.5), rough_mm=0.1)
     pen.ellipse("fetal_ivc", _polar(0.44 * r, -16), (1.9 * scale, 1.9 * scale), wall=("fetal_skin", 0.3), rough_mm=0.1)
+    for side in (1, -1):  # adrenals: a thin bright line in a dark rim, before and beside the spine
+        x, y = _polar(0.52 * r, side * 27)
+        arm = [(x - 2.2 * scale, y - side * 1.4 * scale), (x, y), (x + 2.2 * scale, y + side * 0.6 * scale)]
+        pen.line("cartilage", arm, 2.6 * scale)
+        pen.line("fetal_skin", arm, 0.8)
     off_plane = float(rng.uniform())
-    if off_plane < 0.18:
+    if off_plane < 0.12:
         for side in (1, -1):
             pen.ellipse("kidney", _polar(0.62 * r, side * 38), (6 * scale, 5 * scale), wall=("fetal_skin", 0.6))
-    elif off_plane < 0.3:
+    elif off_plane < 0.22:
         pen.ellipse("fetal_ventricle", (0.1 * r, -0.45 * r), (4 * scale, 3 * scale), wall=("fetal_heart", 2.0))
+    elif off_plane < 0.32:  # too low: the cord enters the belly
+        way = [
+            (0, -0.75 * r * flat),
+            (0.02 * r, -1.1 * r * flat),
+            (0.25 * r, -1.35 * r * flat),
+            (0.2 * r, -1.7 * r * flat),
+        ]
+        pen.tube("umbilical_vein", way, 2.2 * scale, wall=("cord", 2.2))
     return r
 
 
@@ -62,7 +80,11 @@ def brain(pen: Pen, fetus: Fetus, rng: np.random.Generator) -> float:
     """Axial head: thalamic (55 %), ventricular (25 %) or cerebellar (20 %) plane; returns the radius."""
     a, b = fetus.ofd_mm / 2, fetus.bpd_mm / 2
     kind = float(rng.uniform())
-    pen.ellipse("fetal_tissue", (0, 0), (a + 3.5, b + 3.5), wall=("fetal_skin", 0.8))
+    scale = b / 26
+    pen.ellipse("fetal_tissue", (0, 0), (a + 2.5, b + 2.5), wall=("fetal_skin", 0.8))
+    if kind >= 0.8:
+        fold = float(rng.uniform(3, 5))  # nuchal, from the skull's outside to the skin's
+        pen.ellipse("fetal_tissue", (6 - a - fold, 0), (6, 0.5 * b), wall=("fetal_skin", 0.8), rough_mm=0.2)
     pen.ellipse("skull", (0, 0), (a + 0.4, b + 0.4), rough_mm=0.2)
     pen.ellipse("brain", (0, 0), (a - 1.8, b - 1.8), rough_mm=0.2)
     for side in (1, -1):
@@ -80,7 +102,6 @@ def brain(pen: Pen, fetus: Fetus, rng: np.random.Generator) -> float:
     pen.area(
         "cavum", [(0.46 * a, -1.6), (0.46 * a, 1.6), (0.3 * a, 1.9), (0.3 * a, -1.9)], rough_mm=0.1, wall=("falx", 0.6)
     )
-    scale = b / 26
     if kind < 0.55:
         for side in (1, -1):
             lobe = [
@@ -104,18 +125,41 @@ def brain(pen: Pen, fetus: Fetus, rng: np.random.Generator) -> float:
             pen.ellipse("choroid", (-0.3 * a, side * 0.33 * b), (7 * scale, 2.6 * scale), angle_deg=side * 14)
     else:
         half = fetus.weeks / 2
-        pen.ellipse("cisterna", (-0.78 * a, 0), (6 * scale, 0.42 * b), rough_mm=0.4)
+        # The cisterna magna ends 4-7 mm behind the cerebellum.
+        behind = -0.55 * a - 0.42 * half - float(rng.uniform(4, 7))
+        pen.ellipse("cisterna", (behind + 8, 0), (8, 0.42 * b), rough_mm=0.3)
         for side in (1, -1):
             pen.ellipse("thalamus", (0.02 * a, side * 4 * scale), (6 * scale, 3.4 * scale))
             pen.ellipse("cerebellum", (-0.55 * a, side * half * 0.52), (half * 0.42, half * 0.5), wall=("falx", 0.7))
         pen.ellipse("choroid", (-0.55 * a, 0), (3 * scale, 3 * scale))
+    _reverberation(pen, a - 1.8, b - 1.8)
     return a
+
+
+def brain_plane(structures: Collection[str]) -> str:
+    """Which of the three planes a head shows."""
+    if "cerebellum" in structures:
+        return "cerebellar"
+    return "ventricular" if "ventricle" in structures else "thalamic"
+
+
+def _reverberation(pen: Pen, a: float, b: float) -> None:
+    """The skull's near side hides the hemisphere behind it, unless the midline runs along the beams."""
+    near = pen.towards_probe()[1]
+    if abs(near) < ALONG:
+        return
+    side = np.sign(near)
+    start = np.arcsin(NEAR_FROM)
+    t = np.linspace(start, np.pi - start, 9)
+    rim = np.stack([0.99 * a * np.cos(t), side * 0.99 * b * np.sin(t)], axis=1)
+    chord = np.stack([np.linspace(-0.8, 0.8, 5) * a * np.cos(start), np.full(5, side * NEAR_FROM * b)], axis=1)
+    pen.area("reverberation", [*rim.tolist(), *chord.tolist()], rough_mm=0.8)
 
 
 def thorax(pen: Pen, fetus: Fetus, rng: np.random.Generator) -> float:
     """Transverse chest with four chambers; returns the radius."""
-    r = 0.96 * fetus.trunk_mm
-    flat = 0.92
+    r = 0.99 * fetus.trunk_mm
+    flat = 0.93
     pen.ellipse("fetal_lung", (0, 0), (r, r * flat), wall=("fetal_skin", 1.8), rough_mm=0.6)
     for side in (1, -1):
         pen.line("fetal_rib", [(side * x, y * flat) for x, y in _arc_points(0.9 * r, 22, 118)], 1.4)

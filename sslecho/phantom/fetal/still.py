@@ -20,10 +20,12 @@ from sslecho.phantom.renderer import Renderer
 from sslecho.phantom.scene import Placement, Scene, Stage
 from sslecho.phantom.sites import FETAL_SITES, Site
 
-# Roughly the unequal classes of a screening archive (Burgos-Artizzu et al. 2020, FETAL_PLANES_DB).
-PLANE_SHARES = {"abdomen": 0.08, "brain": 0.24, "femur": 0.10, "thorax": 0.14, "cervix": 0.13, "other": 0.31}
+# Images per class of FETAL_PLANES_DB (Burgos-Artizzu et al. 2020).
+PLANE_IMAGES = {"abdomen": 711, "brain": 3092, "femur": 1040, "thorax": 1718, "cervix": 1626, "other": 4213}
+PLANE_SHARES = {plane: images / sum(PLANE_IMAGES.values()) for plane, images in PLANE_IMAGES.items()}
 DRAW = {"abdomen": planes.abdomen, "brain": planes.brain, "femur": planes.femur, "thorax": planes.thorax}
 FLAT = ("femur", "two_bones", "humerus")  # shown lying: a bone along the beam can't be measured
+DROPOUT_DB = 10.0  # a thin skull that runs along the beam is broken (chosen)
 UPRIGHT = ("maternal_kidney", "bladder", "placenta")
 
 
@@ -75,7 +77,7 @@ def draw_still(
         0.6 * position.rotation_deg, (1.0, 1.0), (position.shift_mm[0], 0.5 * position.shift_mm[1]), center
     )
     stage = Stage(Scene(pen.shapes), placement, grid, clock.COURSES)
-    look = replace(draw_look(settings, position, fetus.body_haze), reverberations=2, clutter=0.5)
+    look = replace(draw_look(settings, position, fetus.body_haze), reverberations=2, clutter=0.5, dropout_db=DROPOUT_DB)
     renderer = Renderer(
         stage,
         look,
@@ -149,7 +151,9 @@ def _in_uterus(
     center = (float(lie.uniform(-6, 6)), top + tall + float(lie.uniform(2, 9)))
     bottom = center[1] + tall + float(lie.uniform(4, 14)) + (0 if fetus.placenta_anterior else 0.7 * fetus.placenta_mm)
     uterus.uterus(pen, fetus, bottom_mm=bottom, rng=lie)
-    uterus.neighbors(pen, center, radius, lie)
+    uterus.neighbors(pen, fetus, center, radius, lie, between_mm=(top, bottom))
     subject = Pen(pen.rng, origin_mm=center, turn_deg=turn, mirror=mirror, shapes=pen.shapes)
     draw(subject, fetus, lie)
-    return max(bottom + 4, 75.0), center, {"look": look, "turn_deg": turn, "mirror": mirror}
+    if plane == "brain":
+        look = planes.brain_plane({shape.structure for shape in pen.shapes})
+    return max(bottom + 12, 75.0), center, {"look": look, "turn_deg": turn, "mirror": mirror}

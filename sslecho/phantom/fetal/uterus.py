@@ -6,8 +6,8 @@ from sslecho.phantom.fetal.fetus import Fetus
 from sslecho.phantom.heart.layers import band
 from sslecho.phantom.outline import Pen
 
-MUSCLE_MM = 5.0
-MYOMETRIUM_MM = 6.0
+MUSCLE_MM = 6.0
+MYOMETRIUM_MM = 8.0
 
 
 def wall_mm(fetus: Fetus) -> float:
@@ -71,15 +71,35 @@ def limb(pen: Pen, center, rng: np.random.Generator, *, radius_mm: float = 9.0) 
     pen.line("long_bone", ends, 2.6)
 
 
-def neighbors(pen: Pen, around, radius_mm: float, rng: np.random.Generator) -> None:
-    """In six of ten frames limbs or cord lie beside the subject: the background must not tell the class."""
+def trunk(pen: Pen, center, rng: np.random.Generator, *, radius_mm: float) -> None:
+    """A slice of chest or belly: skin, an even inside, a few ribs."""
+    pen.ellipse("fetal_lung", center, (radius_mm, 0.9 * radius_mm), wall=("fetal_skin", 1.5), rough_mm=0.6)
+    for start in rng.uniform(0, 360, 3):
+        pen.arc("fetal_rib", center, (0.9 * radius_mm, 0.8 * radius_mm), start, start + 20, 1.2)
+
+
+def neighbors(
+    pen: Pen, fetus: Fetus, around, radius_mm: float, rng: np.random.Generator, *, between_mm: tuple[float, float]
+) -> None:
+    """In six of ten frames limbs, cord or trunk lie beside the subject: the background must not tell the class.
+
+    Args:
+        around, radius_mm: the subject.
+        between_mm: depths of the fluid's top and bottom, within which the neighbors' middles lie.
+    """
     if rng.uniform() > 0.6:
         return
     for _ in range(int(rng.integers(1, 4))):
-        angle = rng.uniform(0, 2 * np.pi)
-        distance = radius_mm + rng.uniform(8, 22)
-        place = (around[0] + 1.25 * distance * np.cos(angle), around[1] + 0.8 * distance * np.sin(angle))
-        if rng.uniform() < 0.45:
-            cord(pen, place, rng)
+        what = rng.uniform()
+        own = float(rng.uniform(6, 11)) if what > 0.2 else float(rng.uniform(0.7, 0.95)) * fetus.trunk_mm
+        side = float(rng.choice([-1, 1]))
+        x = around[0] + side * (radius_mm + own + float(rng.uniform(2, 16)))
+        # Beside the subject, or before or behind its flank.
+        low, high = between_mm[0] + 0.8 * own, max(between_mm[1] - 0.8 * own, between_mm[0] + own)
+        z = float(rng.uniform(min(low, high), max(low, high)))
+        if what <= 0.2:
+            trunk(pen, (x, z), rng, radius_mm=own)
+        elif what < 0.56:
+            cord(pen, (x, z), rng)
         else:
-            limb(pen, place, rng, radius_mm=float(rng.uniform(6, 11)))
+            limb(pen, (x, z), rng, radius_mm=own)
