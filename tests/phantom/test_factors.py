@@ -66,7 +66,7 @@ def test_repeats_of_a_view_are_closer_than_other_patients():
         clip = EchoClip(
             Factors.from_seed(3), patient=patient, view="a2c", acquisition=acquisition, frames=1, size=96, jitter=1.0
         )
-        return clip.renderer.frame(np.zeros(5), 0)[0].astype(float).ravel()
+        return clip.renderer.frame(np.zeros(clip.courses.shape[1]), 0)[0].astype(float).ravel()
 
     repeats, strangers = [], []
     for patient in range(6):
