@@ -203,7 +203,8 @@ def _step(
     if fabric.world_size > 1:  # the other processes' frames are in the loss too
 
         def gathered(tensor: Tensor) -> Tensor:
-            return fabric.all_gather(tensor, sync_grads=tensor.is_floating_point()).flatten(0, 1)
+            # Process r has the frames r, r + world, … of the joint batch, whose order this restores.
+            return fabric.all_gather(tensor, sync_grads=tensor.is_floating_point()).transpose(0, 1).flatten(0, 1)
 
         outputs = tuple(gathered(output) for output in outputs)
         known = Known(gathered(known.clips), gathered(known.labels), now)

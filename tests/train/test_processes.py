@@ -1,0 +1,24 @@
+"""Two processes learn what one would from their joint batch, whatever the method."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from sslecho.objectives import OBJECTIVES
+from sslecho.train.checkpoint import NAME
+
+PROGRAM = Path(__file__).with_name("joint_batch.py")
+
+
+def test_two_processes_have_the_weights_of_one(tmp_path):
+    for processes in ("1", "2"):
+        subprocess.run(
+            [sys.executable, PROGRAM, processes, tmp_path / processes], check=True, capture_output=True, timeout=280
+        )
+    for method in OBJECTIVES:
+        one, two = (torch.load(tmp_path / n / method / NAME, weights_only=True)["module"] for n in "12")
+        assert one.keys() == two.keys()
+        for name, value in one.items():
+            assert torch.allclose(value.float(), two[name].float(), rtol=1e-4, atol=1e-6), f"{method}: {name}"
