@@ -5,9 +5,8 @@ import torch
 from asymmetric import outputs
 from reference.losses import slow_supcon
 
-from sslecho.config import build
 from sslecho.objectives.simclr import nt_xent
-from sslecho.objectives.supcon import CHARTSIAS, SupConSettings, supcon
+from sslecho.objectives.supcon import CHARTSIAS, supcon
 
 CLIPS = [0, 0, 1, 2, 2, 2, 3, 4]
 LABELS = [5, 5, 5, 1, 1, 0, 0, -1]  # of clip 2, one frame has another class; the last frame has none
@@ -117,8 +116,3 @@ def test_chartsias_trains_on_lengths():
         sizes[normalize] = float(first.grad.norm())
     assert sizes[True] < sizes[False] / 2
     assert CHARTSIAS.normalize is False
-
-
-def test_chartsias_can_be_said_on_the_command_line():
-    values = {"temperature": 1000.0, "form": "in", "normalize": "off", "head": "relu"}
-    assert build(SupConSettings, values) == CHARTSIAS
