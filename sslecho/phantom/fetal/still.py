@@ -25,7 +25,7 @@ PLANE_IMAGES = {"abdomen": 711, "brain": 3092, "femur": 1040, "thorax": 1718, "c
 PLANE_SHARES = {plane: images / sum(PLANE_IMAGES.values()) for plane, images in PLANE_IMAGES.items()}
 DRAW = {"abdomen": planes.abdomen, "brain": planes.brain, "femur": planes.femur, "thorax": planes.thorax}
 FLAT = ("femur", "two_bones", "humerus")  # shown lying: a bone along the beam can't be measured
-DROPOUT_DB = 10.0  # a thin skull that runs along the beam is broken (chosen)
+DROPOUT_DB = 16.0  # a thin skull that runs along the beam is broken (chosen)
 UPRIGHT = ("maternal_kidney", "bladder", "placenta")
 
 
