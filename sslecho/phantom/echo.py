@@ -20,6 +20,7 @@ from sslecho.phantom.scene import Mode, Stage
 from sslecho.phantom.sites import ECHO_SITES, Site
 from sslecho.phantom.tissues import Tissue
 
+Watch = Callable[[int, np.ndarray, np.ndarray], None]
 SAME_RADIUS_MM = 6.0  # of the probe when all devices share one outline
 
 
@@ -145,14 +146,16 @@ class EchoClip:
         self.drives = {drive.name: drive.values for drive in further}
         self.scene.modes.update({drive.name: drive.mode for drive in further if drive.mode is not None})
         self.courses = np.column_stack([self.courses, *self.drives.values()])
-        losses = [(len(clock.COURSES) + k, drive.loss_db(grid)) for k, drive in enumerate(further) if drive.loss_db]
+        first = len(clock.COURSES)
+        self.losses = [(first + k, drive.loss_db(grid)) for k, drive in enumerate(further) if drive.loss_db]
         # A heart of a large patient is deeper under the skin as well.
         skin = 0.5 * (self.patient.skin_to_heart_mm - 20) if plane.window == "parasternal" else 0.0
         placement = self.position.placement(plane.center_mm, self.patient.size)
         placement = replace(placement, shift_mm=(placement.shift_mm[0], placement.shift_mm[1] + skin))
         self.placement = placement
         self.stage = Stage(self.scene, placement, grid, [*clock.COURSES, *self.drives])
-        window = window_db(factors.stream("view", *keys, "window"), grid, self.position.quality)
+        self.window_db = window_db(factors.stream("view", *keys, "window"), grid, self.position.quality)
+        self.tissues = {**plane.tissues, **(tissues or {})}
         plain = draw_look(self.settings, self.position, self.patient.body_haze)
         self.renderer = Renderer(
             self.stage,
@@ -161,9 +164,9 @@ class EchoClip:
             rng=factors.stream("clip", *keys, acquisition, clip, "fields"),
             frame_rng=factors.stream("frame", *keys, acquisition, clip),
             size=size,
-            window_db=window,
-            losses=losses,
-            tissues={**plane.tissues, **(tissues or {})},
+            window_db=self.window_db,
+            losses=self.losses,
+            tissues=self.tissues,
         )
         display = self.settings.display
         self.flips = (
@@ -177,14 +180,16 @@ class EchoClip:
         picture = picture[..., ::-1] if mirrored else picture
         return picture[..., ::-1, :] if upside_down else picture
 
-    def render(self, *, with_labels: bool = False) -> Clip:
-        """Draw all frames."""
+    def render(self, *, with_labels: bool = False, watch: Watch | None = None) -> Clip:
+        """Draw all frames; `watch` is shown each of them (number, gray values, labels) on the beam grid."""
         size = self.renderer.size
         frames = np.empty((len(self.courses), size, size), np.uint8)
         labels = np.empty_like(frames) if with_labels else None
         for k, coefficients in enumerate(self.courses):
-            picture, beams = self.renderer.frame(coefficients, k)
-            frames[k] = self.shown(picture)
+            gray, beams = self.renderer.beams(coefficients, k)
+            if watch is not None:
+                watch(k, gray, beams)
+            frames[k] = self.shown(self.renderer.converter.picture(gray))
             if labels is not None:
                 labels[k] = self.shown(self.renderer.labels_picture(beams))
         converter = self.renderer.converter

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sslecho.phantom.echo import Clip
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.fetal import still
-from sslecho.phantom.kinds import archive, chartsias, echo, echo9, motion
+from sslecho.phantom.kinds import archive, cactus, chartsias, echo, echo9, motion
 from sslecho.phantom.plan import Plan, Rendering, draw_plans
 
 
@@ -34,6 +34,7 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "echo": Kind(echo.CLASSES, echo.draw),
     "echo9": Kind(echo9.CLASSES, echo9.draw),
+    "cactus": Kind(cactus.CLASSES, cactus.draw, columns=cactus.COLUMNS, unit="sweep"),
     "chartsias": Kind(chartsias.CLASSES, chartsias.draw),
     "fetal": Kind(still.PLANE_SHARES, still.draw, still=True, again=True),
     "motion": Kind(motion.CLASSES, motion.draw),
@@ -50,12 +51,14 @@ def plans_of(
     clips_per_view: int,
     classes: Collection[str] = (),
 ) -> list[Plan]:
-    """All clips of an archive of a kind (`plan.draw_plans`).
+    """All clips of an archive of a kind (`plan.draw_plans`); of sweeps as many as patients.
 
     Args:
         classes: those of the kind that are drawn; all if empty.
     """
     known = KINDS[kind]
+    if known.unit == "sweep":  # one clip of one view
+        views_per_patient = clips_per_view = 1
     return draw_plans(
         factors,
         kind=kind,
