@@ -17,7 +17,7 @@ class Machine:
     workers: int = option(0, "Processes or threads to work with; 0 takes one a core.", minimum=0, decides=False)
 
 
-PHANTOM_KINDS = ("echo", "echo9", "chartsias", "fetal", "motion", "archive")
+PHANTOM_KINDS = ("echo", "echo9", "cactus", "chartsias", "fetal", "motion", "archive")
 
 
 @dataclass(frozen=True)
