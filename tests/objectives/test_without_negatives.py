@@ -3,10 +3,12 @@
 import pytest
 import torch
 from asymmetric import outputs
+from made_objective import make
 from reference.losses import slow_barlow_twins, slow_byol, slow_vicreg
 
 from sslecho.objectives.barlowtwins import barlow_twins
 from sslecho.objectives.byol import byol_loss
+from sslecho.objectives.objective import Known, Now
 from sslecho.objectives.vicreg import vicreg
 
 
@@ -56,3 +58,11 @@ def test_vicreg_equals_the_slow_loops(weights):
 def test_vicreg_of_a_collapse_is_the_variance_term_alone():
     same = torch.ones(6, 4)
     assert float(vicreg(same, same, invariance=25.0, variance=25.0, covariance=1.0)) == pytest.approx(24.75)
+
+
+def test_byol_predicts_the_other_view():
+    objective = make("byol")[1]
+    first, second, first_target, second_target = made = tuple(x.float() for x in outputs(4, 8, 5))
+    found = objective.loss(made, Known(torch.arange(8), torch.arange(8), Now(0, 1, 0.0)))
+    expected = byol_loss(first, second_target) + byol_loss(second, first_target)
+    assert float(found) == pytest.approx(float(expected))
