@@ -44,7 +44,7 @@ def phantom(out: Path | str, *, overwrite: bool = False, **options: Any) -> dict
         masks=settings.masks,
         classes=settings.classes,
         fan=settings.fan,
-        sizes=settings.sizes,
+        sizes=settings.sizes or "",
     )
     return {
         "out": str(out),

@@ -42,11 +42,11 @@ class PhantomSettings(Machine):
     fan: str = option(
         "device", "The sector's outline: each device's own, or the same for all.", choices=("device", "same")
     )
-    sizes: str = option(
-        "",
+    sizes: str | None = option(
+        None,
         "Class sizes of a published set to the scale of --patients, with its splits; --views-per-patient and "
         "--clips-per-view don't count then.",
-        choices=("", "fetal_planes", "cactus", "chartsias"),
+        choices=("fetal_planes", "cactus", "chartsias"),
     )
     overlays: bool = option(True, "Burn fake names and dates in, outside the sector.")
     seed: int = option(0, "Decides every random number.", minimum=0)

@@ -47,7 +47,7 @@ class ArchiveSettings:
             ("sizes", self.sizes, ("", *SIZES)),
         ):
             if value not in known:
-                problems.append(f"{name} {value!r} is not known; take one of {', '.join(known)}")
+                problems.append(f"{name} {value!r} is not known; take one of {', '.join(filter(None, known))}")
         if (self.kind, self.masks) == ("archive", "labels"):
             problems.append(
                 "masks 'labels' is of the kinds echo and fetal; an archive's panes have none, take 'sector'"
