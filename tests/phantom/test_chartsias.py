@@ -50,11 +50,11 @@ def test_all_classes_have_a_plane_and_their_own_name():
 
 
 def test_short_axes_are_of_all_levels():
-    planes = {render("n_sax", patient).latents["plane"] for patient in range(16)}
+    planes = {render("n_sax", patient).latents["plane"] for patient in range(9)}
     assert planes == set(SAX_PLANES)
 
 
-@pytest.mark.parametrize("view", ["a4c", "a2c", "a3c", "plax", "psax_mv"])
+@pytest.mark.parametrize("view", ["a4c", "plax", "psax_mv"])
 def test_blood_outshines_muscle_where_it_was_black(view):
     """By tissue 18 dB and more apart; what spreads from bright pools into thin walls leaves half of it."""
     patients = [p for p in range(5) if contrast_clip(FACTORS, patient=p, view=view, frames=1)[1].left_db >= 8][:2]
@@ -96,7 +96,7 @@ def test_tissues_are_those_of_the_agent():
 def test_a_full_ventricle_shadows_what_lies_behind():
     """Beyond 110 mm echoes lose more than those before 60 mm, against the same plane without agent."""
     lost = []
-    for patient in range(6):
+    for patient in range(4):
         agent = contrast_clip(FACTORS, patient=patient, view="a2c", frames=1, jitter=0.0)[1]
         if agent.left_db < 8:
             continue
