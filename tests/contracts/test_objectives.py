@@ -11,7 +11,7 @@ from made_objective import N, batch_for, known, make, small_settings
 from sslecho.errors import SettingsError
 from sslecho.metrics.spread import effective_rank
 from sslecho.objectives import OBJECTIVES
-from sslecho.objectives.objective import Objective
+from sslecho.objectives.objective import Batch, Known, Objective
 
 METHODS = list(OBJECTIVES)
 CONTRASTIVE = [name for name in METHODS if OBJECTIVES[name].negatives]
@@ -94,6 +94,21 @@ def test_frames_of_one_clip_get_exactly_no_gradient_from_each_other(name):
     loss.backward()
     assert loss.item() == 0
     assert all(output.grad is None or not output.grad.any() for output in outputs)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_step_stays_on_its_device_and_waits_for_no_number(name):
+    """On the meta device a tensor of another device is an error, and so is reading a number."""
+    encoder, objective = make(name)
+    batch = batch_for(encoder, objective, step=5)  # the queue is full by then
+    told = known(batch)
+    encoder.to("meta"), objective.to("meta")
+    batch = Batch(tuple(view.to("meta") for view in batch.views), batch.draws.to("meta"), batch.now)
+    told = Known(told.clips.to("meta"), told.labels.to("meta"), told.now)
+    loss = objective.loss(objective(encoder, batch), told)
+    loss.backward()
+    objective.after_step(encoder, batch.now)
+    assert loss.is_meta
 
 
 ALL_ALIKE = {

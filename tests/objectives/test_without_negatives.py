@@ -6,6 +6,7 @@ from asymmetric import outputs
 from made_objective import make
 from reference.losses import slow_barlow_twins, slow_byol, slow_vicreg
 
+from sslecho.models.torchvision_ops import mend_torchvision
 from sslecho.objectives.barlowtwins import barlow_twins
 from sslecho.objectives.byol import byol_loss
 from sslecho.objectives.objective import Known, Now
@@ -53,6 +54,16 @@ def test_vicreg_equals_the_slow_loops(weights):
     invariance, variance, covariance = weights
     how = {"invariance": invariance, "variance": variance, "covariance": covariance}
     assert float(vicreg(first.float(), second.float(), **how)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_vicreg_equals_lightly():
+    mend_torchvision()
+    from lightly.loss import VICRegLoss
+
+    first, second = (x.float() for x in outputs(2, 6, 4))
+    theirs = float(VICRegLoss()(first, second))
+    found = vicreg(first, second, invariance=25.0, variance=25.0, covariance=1.0)
+    assert float(found) == pytest.approx(theirs, rel=1e-5)
 
 
 def test_vicreg_of_a_collapse_is_the_variance_term_alone():
