@@ -59,8 +59,8 @@ class Standard:
         placement = Placement(scale=size, shift_mm=(0.0, skin), center_mm=plane.center_mm)
         self.depth_mm = plane.depth_mm * float(np.sqrt(np.prod(size)))
         self.grid = replace(clip.stage.grid, angle_deg=plane.angle_deg, depth_mm=self.depth_mm, box_mm=None)
-        self.stage = Stage(clip.scene, placement, self.grid, clip.stage.courses)
-        self.rest = np.zeros(len(clip.stage.courses))
+        self.stage = Stage(clip.scene, placement, self.grid, ("rest",))  # a course that moves nothing
+        self.rest = np.zeros(1)
         self.outlines = self.stage.outlines_mm(self.rest)
 
 

@@ -38,11 +38,11 @@ BETWEEN_VIEWS = 0.3  # of Random: the probe on its way from one window to the ne
 
 # How badly the probe is held: a course of its own, from 0 to 1, of mean and SD within a sweep; by what it is bad is
 # shared out anew in every sweep. All are chosen by the grades' distribution (mode 6 to 7, a tenth at 2 or less).
-BAD_MEAN, BAD_SPREAD, BAD_WITHIN = 0.46, 0.18, 0.2
+BAD_MEAN, BAD_SPREAD, BAD_WITHIN = 0.43, 0.13, 0.22
 # At 1: degrees, share of length, mm, share of a side's contact.
-MOST_TILT_DEG, MOST_FORESHORTENED, MOST_SLIDE_MM, MOST_LOST = 34.0, 0.2, 45.0, 0.8
-LET_GO = 0.7  # how badly, when the probe begins to leave heart or skin
-LIFTED, LIFT = 0.8, 0.04  # contact breaks within a few frames
+MOST_TILT_DEG, MOST_FORESHORTENED, MOST_SLIDE_MM, MOST_LOST = 40.0, 0.2, 48.0, 0.8
+LET_GO = 0.72  # how badly, when the probe begins to leave heart or skin
+LIFTED, LIFT = 0.83, 0.04  # contact breaks within a few frames
 FOG_DB, FOG_NOISE_DB = 14.0, 35.0  # most that settings and gel add to haze and noise in a sweep
 AWAY_MM = 150.0  # to the side, where no heart is
 
