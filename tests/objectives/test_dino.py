@@ -78,3 +78,19 @@ def test_the_center_moves_by_a_tenth_to_the_mean_of_the_teachers_outputs_after_t
     told = torch.cat([objective.slow_head.module.outputs(x) for x in features[:2]])
     objective.after_step(encoder, now)
     assert torch.allclose(objective.center, 0.1 * told.mean(0), atol=1e-7)
+
+
+def test_epochs_decide_the_teachers_temperature_and_when_the_last_layer_is_trained():
+    torch.manual_seed(0)
+    encoder = Encoder("test_resnet", image_size=32, mean=0.5, std=0.3)
+    objective = DINO(encoder, DINOSettings(hidden_dim=8, projection_dim=4, prototypes=K, local_views=0))
+    features = tuple(torch.nn.functional.normalize(x.float(), dim=1) for x in outputs(4, N, 4))
+    for epoch, t in ((0.5, 0.0405), (15.0, 0.055)):
+        objective.zero_grad()
+        loss = objective.loss(features, Known(torch.arange(N), torch.full((N,), -1), Now(0, 10, epoch)))
+        loss.backward()
+        assert objective.head.last.grad is not None
+        assert bool(objective.head.last.grad.any()) == (epoch >= 1)
+        told = [objective.head.outputs(x) for x in features]
+        expected = dino_loss(told[2:], told[:2], objective.center, temperature=0.1, teacher_temperature=t)
+        assert loss.item() == pytest.approx(expected.item())  # the slow head is still a copy
