@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from sslecho.api.nouns import as_store, counts
-from sslecho.api.pretrain_labels import known_labels
+from sslecho.api.pretrain_labels import KnownLabels, known_labels
 from sslecho.api.settings import PretrainSettings
 from sslecho.config import build, identity, to_toml
 from sslecho.data.store import Store
@@ -50,7 +50,7 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
     rows, split = _training_rows(store, settings.all)
     labels = None if objective_class.labels == "none" else known_labels(store, settings.method)
     if labels is not None and objective_class.labels == "all":
-        rows = rows[labels.of_frame[rows] >= 0]
+        rows, split = rows[labels.of_frame[rows] >= 0], "train"
     clip_of_frame = store.clip_of_frame
     n_clips = len(np.unique(clip_of_frame[rows]))
     if objective_class.negatives and n_clips < 2:
@@ -105,7 +105,7 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
             rows,
             clip_of_frame,
             # Where one view is made, it is the frame's own.
-            None if objective.n_views == 1 else _partner_groups(store, settings.positives),
+            None if objective.n_views == 1 else _partner_groups(store, settings.positives, labels),
             None if labels is None else labels.of_frame,
         ),
         _view_makers(objective, encoder, settings),
@@ -180,13 +180,15 @@ def _training_rows(store: Store, everything: bool) -> tuple[np.ndarray, str]:
     return rows, "train+val"
 
 
-def _partner_groups(store: Store, positives: str) -> np.ndarray | None:
+def _partner_groups(store: Store, positives: str, labels: KnownLabels | None) -> np.ndarray | None:
+    """The group that a frame's partner is drawn from; where labels are known, partners share the label."""
     if positives == "frame":
         return None
-    if positives == "clip":
-        return store.clip_of_frame
-    unit = np.unique(store.column("unit_id").astype(str), return_inverse=True)[1]
-    return unit.astype(np.int64)[store.clip_of_frame]
+    groups = store.clip_of_frame
+    if positives == "patient":
+        unit = np.unique(store.column("unit_id").astype(str), return_inverse=True)[1]
+        groups = unit.astype(np.int64)[groups]
+    return groups if labels is None else groups * (len(labels.names) + 1) + labels.of_frame + 1
 
 
 def _method_settings(objective_class: type[Objective], settings: PretrainSettings) -> MethodSettings:

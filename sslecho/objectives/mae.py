@@ -123,10 +123,11 @@ class MAE(Objective):
         from timm.models.vision_transformer import VisionTransformer
 
         net: Any = encoder.net
-        if not isinstance(net, VisionTransformer) or net.pos_embed is None:
+        # Pooling by attention would stay untrained: nothing is pooled here.
+        if not isinstance(net, VisionTransformer) or net.pos_embed is None or net.attn_pool is not None:
             raise InputError(
-                f"--method mae hides patches, and --backbone {encoder.backbone} has none to hide; "
-                "choose a ViT of timm, for example --backbone vit_tiny_patch16_224"
+                f"--method mae needs a plain ViT of timm, and --backbone {encoder.backbone} is none; "
+                "choose for example --backbone vit_tiny_patch16_224"
             )
         self.side = net.patch_embed.patch_size[0]
         if encoder.image_size % self.side:
@@ -157,7 +158,8 @@ class MAE(Objective):
         x = net._pos_embed(net.patch_embed((picture - encoder.mean) / encoder.std))
         prefix, patches = x[:, : -self.n_draws], x[:, -self.n_draws :]
         seen = torch.cat([prefix, at(patches, order[:, : self.n_seen])], dim=1)
-        encoded = net.norm(net.blocks(net.norm_pre(seen)))
+        # Of the last two norms one is the identity: which one depends on how the network pools.
+        encoded = net.fc_norm(net.norm(net.blocks(net.norm_pre(seen))))
         hidden = at(patches_of(picture, self.side), order[:, self.n_seen :])
         return self.decoder(encoded, order), hidden
 

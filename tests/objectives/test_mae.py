@@ -5,7 +5,7 @@ from reference.losses import slow_mae
 
 from sslecho.errors import InputError
 from sslecho.models.encoder import Encoder
-from sslecho.objectives.mae import MAE, MAESettings, mae_loss, patches_of, positions
+from sslecho.objectives.mae import MAE, Decoder, MAESettings, mae_loss, patches_of, positions
 from sslecho.objectives.objective import Batch, Now
 
 NOW = Now(0, 1, 0.0)
@@ -87,11 +87,24 @@ def test_hidden_patches_are_returned_and_never_seen():
     assert not torch.allclose(predicted, seen)
 
 
-def test_predictions_know_their_place():
-    """Two hidden patches are told apart though both are the same learned vector."""
-    objective = MAE(encoder := vit(), MAESettings(decoder_heads=1, decoder_depth=1)).eval()
-    predicted, _ = objective(encoder, Batch((picture(),), torch.rand(3, 16), NOW))
-    assert not torch.allclose(predicted[0, 0], predicted[0, 1])
+def test_the_decoder_sees_every_patch_at_its_place():
+    """Against tokens that are put back one by one into the picture's order, as the paper describes it."""
+    torch.manual_seed(0)
+    decoder = Decoder(6, 3, 1, 4, heads=2, depth=2)
+    seen = torch.randn(2, 1 + 3, 6)
+    order = torch.stack([torch.randperm(9) for _ in range(2)])
+    found = decoder(seen, order)
+    assert found.shape == (2, 6, 4)
+    for frame in range(2):
+        narrow = decoder.narrow(seen[frame])
+        tokens = [narrow[0]]
+        for patch in range(9):
+            at = order[frame].tolist().index(patch)
+            token = narrow[1 + at] if at < 3 else decoder.hidden
+            tokens.append(token + positions(3, 64)[patch])
+        drawn = decoder.pixels(decoder.norm(decoder.blocks(torch.stack(tokens)[None])))[0, 1:]
+        for at in range(3, 9):
+            assert torch.allclose(found[frame, at - 3], drawn[order[frame, at]], atol=1e-5)
 
 
 def test_masks_follow_the_frame_not_the_batch():
@@ -102,9 +115,21 @@ def test_masks_follow_the_frame_not_the_batch():
     assert torch.allclose(together[1:2], alone, atol=1e-5)
 
 
-def test_other_networks_are_refused():
-    with pytest.raises(InputError, match=r"--method mae hides patches, and --backbone resnet10t .*vit_tiny_patch16"):
-        MAE(Encoder("resnet10t", image_size=32, mean=0.5, std=0.3), MAESettings())
+@pytest.mark.parametrize(("name", "side"), [("resnet10t", 32), ("test_vit3", 64)])  # no patches; pooled by attention
+def test_other_networks_are_refused(name, side):
+    with pytest.raises(
+        InputError, match=rf"--method mae needs a plain ViT of timm, and --backbone {name} is none.*vit_tiny"
+    ):
+        MAE(Encoder(name, image_size=side, mean=0.5, std=0.3), MAESettings())
+
+
+def test_a_vit_that_averages_its_patches_is_trained_to_its_last_norm():
+    torch.manual_seed(0)
+    encoder = Encoder("test_vit2", image_size=64, mean=0.4, std=0.2)
+    objective = MAE(encoder, MAESettings(decoder_heads=1, decoder_depth=1))
+    predicted, _ = objective(encoder, Batch((picture(),), torch.rand(3, 16), NOW))
+    predicted.square().mean().backward()
+    assert all(p.grad is not None for p in encoder.parameters() if p.requires_grad)
 
 
 def test_pictures_of_a_broken_number_of_patches_are_refused():

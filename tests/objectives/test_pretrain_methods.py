@@ -9,7 +9,8 @@ from drawn_store import draw_store
 from made_objective import SMALL
 
 import sslecho
-from sslecho.api.pretrain_labels import known_labels
+from sslecho.api.pretrain import _partner_groups
+from sslecho.api.pretrain_labels import KnownLabels, known_labels
 from sslecho.errors import InputError, SettingsError
 from sslecho.objectives import OBJECTIVES
 from sslecho.rundir import read_json
@@ -90,6 +91,18 @@ def test_labels_are_those_of_the_train_split_alone(store):
     assert [labels.names[at] for at in labels.of_frame[split == "train"]] == label[split == "train"].tolist()
 
 
+def test_partners_share_the_label_where_labels_are_known(store):
+    """A clip's frames may have labels of their own."""
+    of_frame = np.tile([0, 1], len(store) // 2)
+    groups = _partner_groups(store, "clip", KnownLabels(of_frame, ("a", "b")))
+    pairs = set(zip(store.clip_of_frame.tolist(), of_frame.tolist(), strict=True))
+    assert len(np.unique(groups)) == len(pairs)
+    assert len(
+        {(a, b, c) for (a, b), c in zip(zip(store.clip_of_frame, of_frame, strict=True), groups, strict=True)}
+    ) == len(pairs)
+    assert np.array_equal(_partner_groups(store, "clip", None), store.clip_of_frame)
+
+
 def without_labels(path, keep=()):
     store = draw_store(path)
     column = [word if word in keep else None for word in store.column("label")]
@@ -116,10 +129,11 @@ def test_methods_with_labels_want_a_split(tmp_path):
 
 def test_unlabeled_frames_are_left_out_or_used(tmp_path):
     store = without_labels(tmp_path / "store", ("disk", "down"))
-    for method, n_frames in (("supcon", 24), ("supcon_ntxent", 36)):
+    for method, n_frames, split in (("supcon", 24, "train"), ("supcon_ntxent", 36, "train+val")):
         sslecho.pretrain(store, tmp_path / method, **quick(method))
         result = read_json(tmp_path / method / "result.json")
         assert (result["n_frames"], result["n_labeled_frames"], result["n_classes"]) == (n_frames, 24, 2)
+        assert result["split"] == split
 
 
 def test_other_labels_are_another_run_for_methods_that_see_them(tmp_path):
