@@ -25,6 +25,7 @@ from measure import finish
 
 from sslecho.data.readers.sniff import open_recording
 from sslecho.data.triage import KINDS, triage
+from sslecho.phantom.acquisition import JITTER
 from sslecho.phantom.archive_files import write_clip
 from sslecho.phantom.archive_settings import ArchiveSettings
 from sslecho.phantom.factors import Factors
@@ -55,7 +56,7 @@ def verdicts(seed: int, size: int, patients: int, rare: int, format: str) -> Ite
     """True kind, whether the clip is of the archive's own mix, and what triage says with tags and without."""
     settings = ArchiveSettings(
         kind="archive", patients=patients, views_per_patient=4, clips_per_view=1, frames_per_clip=FRAMES, format=format,
-        seed=seed, size=size, overlays=True, jitter=1.35, masks="sector",
+        seed=seed, size=size, overlays=True, jitter=JITTER, masks="sector",
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         out, truth = Path(folder) / "archive", Path(folder) / "truth"
