@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -93,3 +94,12 @@ def test_a_clip_is_the_mean_of_its_frames():
     probability = np.array([[0.4, 0.6], [0.4, 0.6], [0.9, 0.1]])
     views, answers, patients, worth = supervised.by_clip(frames, probability)
     assert (views.tolist(), answers.tolist(), patients.tolist(), worth.tolist()) == ([0], [0], [0], [3.0])
+
+
+def test_worth_is_the_frames_grade_then_the_clips_then_the_quality():
+    clip = SimpleNamespace(frames=np.zeros((2, 4, 4)), courses={}, columns={}, latents={"quality_loss": 0.3})
+    assert supervised.grades_of(clip) == ("quality_loss", [0.3, 0.3])
+    clip.latents["grade"] = 6.0
+    assert supervised.grades_of(clip) == ("grade", [6.0, 6.0])
+    clip.courses["grade"] = [5.0, 7.0]
+    assert supervised.grades_of(clip) == ("grade", [5.0, 7.0])
