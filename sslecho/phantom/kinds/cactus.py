@@ -38,7 +38,7 @@ BETWEEN_VIEWS = 0.3  # of Random: the probe on its way from one window to the ne
 
 # How badly the probe is held: a course of its own, from 0 to 1, of mean and SD within a sweep; by what it is bad is
 # shared out anew in every sweep. All are chosen by the grades' distribution (mode 6 to 7, a tenth at 2 or less).
-BAD_MEAN, BAD_SPREAD, BAD_WITHIN = 0.43, 0.13, 0.22
+BAD_MEAN, BAD_SPREAD, BAD_WITHIN = 0.42, 0.12, 0.22
 # At 1: degrees, share of length, mm, share of a side's contact.
 MOST_TILT_DEG, MOST_FORESHORTENED, MOST_SLIDE_MM, MOST_LOST = 40.0, 0.2, 48.0, 0.8
 LET_GO = 0.72  # how badly, when the probe begins to leave heart or skin
@@ -68,8 +68,8 @@ def draw_hand(rng: np.random.Generator, frames: int, *, is_long: bool) -> Hand:
     lifted = 0.2 * gone + 0.8 * np.clip((bad - LIFTED) / LIFT, 0, 1)
     slide = MOST_SLIDE_MM * ways[1] * bad + (AWAY_MM * gone if slides_off else none)
     return Hand(
-        tilt_deg=np.abs(MOST_TILT_DEG * ways[0] * bad + 2.5 * paths[2]),
-        foreshortening=np.clip(MOST_FORESHORTENED * ways[3] * bad + 0.015 * is_long * paths[3], 0, None),
+        tilt_deg=np.abs(MOST_TILT_DEG * ways[0] * bad + 4.5 * paths[2]),
+        foreshortening=np.clip(MOST_FORESHORTENED * ways[3] * bad + 0.025 * is_long * paths[3], 0, None),
         slide_mm=(side[0] * slide + 2 * paths[4], 2 * paths[5]),
         turn_deg=4 * paths[6],
         lost_left=side_lost if side[1] < 0 else none,
