@@ -2,6 +2,7 @@
 
 from sslecho.phantom.echo import Clip, EchoClip
 from sslecho.phantom.factors import Factors
+from sslecho.phantom.grades import graded
 from sslecho.phantom.heart.views import VIEWS
 from sslecho.phantom.kinds.other import draw_no_view
 from sslecho.phantom.kinds.stills import STILLS, draw_still
@@ -34,6 +35,6 @@ def draw(plan: Plan, factors: Factors, rendering: Rendering) -> Clip:
         same_fan=rendering.same_fan,
         drives=uneven.drives,
     )
-    drawn = clip.render(with_labels=rendering.with_labels)
+    drawn = graded(clip, with_labels=rendering.with_labels)
     drawn.latents.update(uneven.latents())
     return drawn

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from sslecho.phantom.echo import Clip, EchoClip
 from sslecho.phantom.factors import Factors
+from sslecho.phantom.grades import graded
 from sslecho.phantom.plan import Plan, Rendering
 from sslecho.phantom.sites import Site
 
@@ -44,4 +45,4 @@ def draw(plan: Plan, factors: Factors, rendering: Rendering) -> Clip:
         sites=SITES,
         same_fan=rendering.same_fan,
     )
-    return replace(clip.render(with_labels=rendering.with_labels), label=plan.view)
+    return replace(graded(clip, with_labels=rendering.with_labels), label=plan.view)
