@@ -97,6 +97,10 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
         return Encoder.load(out)
     if batch_size < settings.batch_size:
         warn(f"--batch-size {settings.batch_size} is more than the {len(rows)} frames; {batch_size} is used")
+    positives = settings.positives
+    if objective.n_views == 1 and positives != "frame":
+        warn(f"--method {settings.method} makes one view of a frame; --positives {positives} has no effect")
+        positives = "frame"
     trained = fit(
         encoder,
         objective,
@@ -104,8 +108,7 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
             store.read,
             rows,
             clip_of_frame,
-            # Where one view is made, it is the frame's own.
-            None if objective.n_views == 1 else _partner_groups(store, settings.positives, labels),
+            _partner_groups(store, positives, labels),
             None if labels is None else labels.of_frame,
         ),
         _view_makers(objective, encoder, settings),

@@ -148,6 +148,11 @@ def test_other_labels_are_another_run_for_methods_that_see_them(tmp_path):
     sslecho.pretrain(relabeled, tmp_path / "simclr", **quick("simclr"))
 
 
+def test_one_view_has_no_partner(store, tmp_path, capsys):
+    sslecho.pretrain(store, tmp_path / "run", **quick("mae", backbone="test_vit", positives="clip"))
+    assert "--method mae makes one view of a frame; --positives clip has no effect" in capsys.readouterr().err
+
+
 def test_one_clip_is_enough_where_nothing_is_contrasted(tmp_path):
     store = draw_store(tmp_path / "store", patients=1, clips=1, frames=8, split=False)
     sslecho.pretrain(store, tmp_path / "run", **quick("byol"))
