@@ -164,38 +164,47 @@ class Grader:
                 lost += np.float32(coefficients[column]) * most
         return lost
 
+    def find(self, k: int, labels: UInt8[np.ndarray, "lines samples"]) -> Float[np.ndarray, "vertices 2"]:
+        """What is visible in frame `k`, by its label map on the beam grid; returns the outlines that are looked for."""
+        coefficients, grid, outlines = self.clip.courses[k], self.clip.stage.grid, self.outlines
+        points = _edges(*self.clip.stage.outlines_mm(coefficients))[outlines.index]
+        seen = inside(grid, points)
+        lost = self.lost_db(labels, coefficients)
+        place = np.rint((grid.to_grid(points)) / (EVERY[1], EVERY[0])).astype(np.int64)
+        sample, line = (np.clip(place[:, axis], 0, lost.shape[1 - axis] - 1) for axis in (0, 1))
+        seen &= lost[line, sample] < SHADOW_DB
+        found = np.bincount(outlines.mark, weights=seen, minlength=len(outlines.weights))
+        share = found / np.maximum(outlines.counts, 1)
+        self.visible[k] = np.sum(outlines.weights * (share >= VISIBLE)) / outlines.weights.sum()
+        return points
+
     def judge(
         self, k: int, gray: Float32[np.ndarray, "lines samples"], labels: UInt8[np.ndarray, "lines samples"]
     ) -> None:
         """Frame `k`, by its gray values and structure numbers on the beam grid."""
         if self.essentials is None:
             return
-        coefficients, grid, outlines = self.clip.courses[k], self.clip.stage.grid, self.outlines
-        now = self.clip.stage.outlines_mm(coefficients)
-        points = _edges(*now)[outlines.index]
-        seen = inside(grid, points)
-        lost = self.lost_db(labels, coefficients)
-        place = np.rint((grid.to_grid(points)) / (EVERY[1], EVERY[0])).astype(np.int64)
-        sample, line = (np.clip(place[:, axis], 0, lost.shape[1 - axis] - 1) for axis in (0, 1))
-        seen &= lost[line, sample] < SHADOW_DB
-        share = np.bincount(outlines.mark, weights=seen, minlength=len(outlines.weights)) / np.maximum(
-            outlines.counts, 1
-        )
-        self.visible[k] = np.sum(outlines.weights * (share >= VISIBLE)) / outlines.weights.sum()
-
-        ratios = self.segments.ratios(gray, labels, grid, *now)
+        points, grid = self.find(k, labels), self.clip.stage.grid
+        ratios = self.segments.ratios(gray, labels, grid, *self.clip.stage.outlines_mm(self.clip.courses[k]))
         known = ~np.isnan(ratios)
         clarity = float(clear(ratios[known]).mean()) if known.any() else 0.0
         top, bottom = _depths(points, grid.depth_mm)
         # A vessel never fills half of the sector; then less than most of what the standard display shows counts.
-        needed = min(FILLED, 0.75 * outlines.filled)
+        needed = min(FILLED, 0.75 * self.outlines.filled)
         self.clarity[k] = clarity * min((bottom - top) / grid.depth_mm / needed, 1.0) if needed > 0 else clarity
+
+    @property
+    def view_correctness(self) -> Float[np.ndarray, " frames"]:
+        """V of the frames so far."""
+        if self.essentials is None:
+            return self.visible
+        return view_correctness(self.visible, self.tilt_deg, self.foreshortening)
 
     def grades(self) -> Grades:
         """Of the frames that were judged."""
         if self.essentials is None:
             return Grades(self.visible, self.clarity, np.zeros(len(self.visible)))
-        correct = view_correctness(self.visible, self.tilt_deg, self.foreshortening)
+        correct = self.view_correctness
         return Grades(correct, self.clarity, grade(correct, self.clarity))
 
 

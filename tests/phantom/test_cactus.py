@@ -81,20 +81,15 @@ def hand_of(frames: int, **values: float) -> Hand:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_what_cannot_be_read_shows_nothing_of_its_view(view, monkeypatch):
-    """Without contact no wall is told from the cavity; beside the heart no structure lies in the sector."""
+    """Without contact, and beside the heart: no structure is visible, and no wall told from the cavity."""
     short = Rendering(frames=2, size=48, jitter=1.0)
-    for name, values in (("clarity", {"lost": 1.0}), ("view_correctness", {"slide_x": cactus.AWAY_MM})):
+    for values in ({"lost": 1.0}, {"slide_x": cactus.AWAY_MM}):
         monkeypatch.setattr(cactus, "draw_hand", lambda rng, frames, is_long, values=values: hand_of(frames, **values))
         drawn = sweep(7, view, short)
-        assert max(drawn.courses[name]) < 0.2
-        assert max(drawn.courses["grade"]) < 2
-
-
-def test_about_a_tenth_of_frames_cannot_be_read():
-    hands = [cactus.draw_hand(np.random.default_rng(k), 60, is_long=True) for k in range(300)]
-    away = np.concatenate([np.abs(hand.slide_mm[0]) for hand in hands])
-    lost = np.concatenate([hand.lost for hand in hands])
-    assert 0.04 < np.mean((away > 120) | (lost > 0.9)) < 0.15
+        assert max(drawn.courses["view_correctness"]) < 0.04
+        assert max(drawn.courses["grade"]) == 1.0
+        # The clutter of the near field is brighter than what lies below it, as a wall is.
+        assert max(drawn.courses["clarity"]) < 0.4
 
 
 def test_paths_are_smooth_of_unit_spread_and_not_longer_than_asked():

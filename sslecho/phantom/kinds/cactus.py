@@ -5,18 +5,20 @@ Patient 0 is the body, as CACTUS was recorded on one training phantom with one s
 contact and finds it again (`hand`). Columns of labels.csv: the raters' consensus `grade`, `rater_1`, `rater_2`; the
 true grade, V and C (`grades`), tilt and foreshortening are courses of the truth.
 
-Whoever holds the probe badly enough for a grade of 2 or less loses contact as well: what is left is the probe's own
-clutter, which is the same whatever the view.
+Whoever holds the probe so badly that little of the view is left loses contact as well: the frames of a grade of 2 or
+less show the probe's own clutter, which is the same whatever the view, and traces of walls.
 """
 
 from dataclasses import replace
 
 import numpy as np
+from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
+from sslecho.phantom.clock import COURSES
 from sslecho.phantom.echo import Clip, Drive, EchoClip
 from sslecho.phantom.factors import Factors
-from sslecho.phantom.grades import graded
-from sslecho.phantom.hand import AXES, Hand, wander
+from sslecho.phantom.grades import Grader, graded
+from sslecho.phantom.hand import AXES, LOST_DB, Hand, wander
 from sslecho.phantom.heart.other import OTHER, SWEEP, sweep_path
 from sslecho.phantom.heart.views import PLANES
 from sslecho.phantom.outline import Pen
@@ -38,12 +40,13 @@ BETWEEN_VIEWS = 0.3  # of Random: the probe on its way from one window to the ne
 
 # How badly the probe is held: a course of its own, from 0 to 1, of mean and SD within a sweep; by what it is bad is
 # shared out anew in every sweep. All are chosen by the grades' distribution (mode 6 to 7, a tenth at 2 or less).
-BAD_MEAN, BAD_SPREAD, BAD_WITHIN = 0.42, 0.12, 0.22
+BAD_MEAN, BAD_SPREAD, BAD_WITHIN = 0.4, 0.12, 0.21
 # At 1: degrees, share of length, mm, share of a side's contact.
 MOST_TILT_DEG, MOST_FORESHORTENED, MOST_SLIDE_MM, MOST_LOST = 40.0, 0.2, 48.0, 0.8
-LET_GO = 0.72  # how badly, when the probe begins to leave heart or skin
-LIFTED, LIFT = 0.83, 0.04  # contact breaks within a few frames
-FOG_DB, FOG_NOISE_DB = 14.0, 35.0  # most that settings and gel add to haze and noise in a sweep
+LIFTED, LIFT = 0.83, 0.06  # how badly, when the probe leaves skin or heart, within a few frames
+FOG_DB, FOG_NOISE_DB = 14.0, 27.0  # most that skin and settings add to haze and noise in a sweep
+POOR_DB = 9.0  # most that too little gel takes in a sweep
+LOST_VIEW = (0.07, 0.13)  # V: below, nothing is left to be seen; above, nothing is done about it
 AWAY_MM = 150.0  # to the side, where no heart is
 
 
@@ -64,9 +67,9 @@ def draw_hand(rng: np.random.Generator, frames: int, *, is_long: bool) -> Hand:
     slides_off = rng.uniform() < 0.5  # else contact is lost
     side_lost = MOST_LOST * ways[2] * bad + 0.05 * np.maximum(paths[1], 0)
     none = np.zeros(frames)
-    gone = np.clip((bad - LET_GO) / (1 - LET_GO), 0, 1)
-    lifted = 0.2 * gone + 0.8 * np.clip((bad - LIFTED) / LIFT, 0, 1)
+    gone = np.clip((bad - LIFTED) / LIFT, 0, 1)
     slide = MOST_SLIDE_MM * ways[1] * bad + (AWAY_MM * gone if slides_off else none)
+    poor = POOR_DB / LOST_DB * rng.uniform() ** 2
     return Hand(
         tilt_deg=np.abs(MOST_TILT_DEG * ways[0] * bad + 4.5 * paths[2]),
         foreshortening=np.clip(MOST_FORESHORTENED * ways[3] * bad + 0.025 * is_long * paths[3], 0, None),
@@ -74,7 +77,7 @@ def draw_hand(rng: np.random.Generator, frames: int, *, is_long: bool) -> Hand:
         turn_deg=4 * paths[6],
         lost_left=side_lost if side[1] < 0 else none,
         lost_right=side_lost if side[1] > 0 else none,
-        lost=none if slides_off else lifted,
+        lost=np.maximum(none if slides_off else gone, poor),
     )
 
 
@@ -107,6 +110,7 @@ def draw(plan: Plan, factors: Factors, rendering: Rendering) -> Clip:
         look=lambda look: _fogged(look, fog),
     )
     held = {"tilt_deg": hand.tilt_deg, "foreshortening": hand.foreshortening}
+    _lift_where_lost(clip, Grader(clip, **held))
     drawn = graded(clip, with_labels=rendering.with_labels, **held)
     ratings = rate(np.asarray(drawn.courses["grade"]), factors, *keys, plan.acquisition)
     return replace(
@@ -118,9 +122,22 @@ def draw(plan: Plan, factors: Factors, rendering: Rendering) -> Clip:
     )
 
 
+def _lift_where_lost(clip: EchoClip, grader: Grader) -> None:
+    """Take contact from the frames in which little of the view is left, and from those beside them."""
+    if grader.essentials is None:
+        return
+    for k, coefficients in enumerate(clip.courses):
+        grader.find(k, clip.stage.label_map(coefficients))
+    wrong = np.clip((LOST_VIEW[1] - grader.view_correctness) / (LOST_VIEW[1] - LOST_VIEW[0]), 0, 1)
+    column = len(COURSES) + list(clip.drives).index("lost")
+    clip.courses[:, column] = np.maximum(clip.courses[:, column], maximum_filter1d(uniform_filter1d(wrong, 3), 3))
+
+
 def _fogged(look: Look, fog: float) -> Look:
     """More haze and noise; `fog` 0..1."""
-    return replace(look, haze_db=look.haze_db + FOG_DB * fog, noise_db=look.noise_db + FOG_NOISE_DB * fog)
+    haze, noise = FOG_DB * fog, FOG_NOISE_DB * fog
+    near = look.near_haze_db + haze
+    return replace(look, haze_db=look.haze_db + haze, near_haze_db=near, noise_db=look.noise_db + noise)
 
 
 def _no_view(factors: Factors, plan: Plan) -> str:
