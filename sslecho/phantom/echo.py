@@ -21,7 +21,7 @@ from sslecho.phantom.sites import ECHO_SITES, Site
 from sslecho.phantom.tissues import Tissue
 
 Watch = Callable[[int, np.ndarray, np.ndarray], None]
-SAME_RADIUS_MM = 6.0  # of the probe when all devices share one outline
+SAME_ANGLE_DEG, SAME_RADIUS = 76.0, 0.04  # of the sector that all devices share; the radius as a share of the depth
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,8 @@ class EchoClip:
         # Whoever holds the probe wants the heart to fill the sector, large or small.
         depth = plane.depth_mm * self.position.depth * float(np.sqrt(np.prod(self.patient.size)))
         if same_fan:
-            grid = BeamGrid(SAME_RADIUS_MM, plane.angle_deg, round(depth, 0))
+            # A radius that goes with the depth gives every view the same outline too.
+            grid = BeamGrid(round(SAME_RADIUS * depth, 2), SAME_ANGLE_DEG, round(depth, 0))
         else:
             angle = float(np.clip(plane.angle_deg + self.position.angle_deg, *device.angle_deg))
             grid = BeamGrid(device.radius_mm, round(angle, 1), round(float(np.clip(depth, *device.depth_mm)), 0))

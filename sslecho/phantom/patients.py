@@ -33,7 +33,7 @@ class Size(NamedTuple):
 
 SIZES: dict[str, Size] = {
     "lv_diameter_mm": Size(50.2, 45.0, 3.6, 38, 62, "lv"),  # [A] 42-58 men, 38-52 women
-    "wall_mm": Size(8.5, 7.7, 0.8, 6, 11, "wall"),  # [A] 6-10 men, 6-9 women
+    "wall_mm": Size(8.4, 7.4, 0.8, 6, 11, "wall"),  # [A] 6-10 men, 6-9 women
     "lv_length_mm": Size(87, 80, 5.0, 68, 102, "lv"),
     "rv_base_mm": Size(35, 32, 3.0, 25, 45, "rv"),  # [A] 25-41
     "rv_mid_mm": Size(28, 26, 2.8, 19, 38, "rv"),  # [A] 19-35
