@@ -25,7 +25,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from torch import nn
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "phantom"), str(ROOT / "benchmarks" / "speed")]
+sys.path[:0] = [str(ROOT / "tests" / "simulated"), str(ROOT / "benchmarks" / "speed")]
 import two_sample  # noqa: E402
 from measure import finish  # noqa: E402
 from two_sample import Sample  # noqa: E402

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "phantom"), str(ROOT / "benchmarks" / "speed")]
+sys.path[:0] = [str(ROOT / "tests" / "simulated"), str(ROOT / "benchmarks" / "speed")]
 import measuring  # noqa: E402
 from measure import finish  # noqa: E402
 from test_renderer import renderer_of, uniform  # noqa: E402

@@ -8,7 +8,7 @@ import json
 
 import numpy as np
 import pytest
-from phantom import frozen
+from simulated import frozen
 
 from sslecho.phantom import PHANTOM_VERSION
 from sslecho.phantom.kinds import KINDS
@@ -16,7 +16,7 @@ from sslecho.phantom.kinds import KINDS
 RECORD = json.loads(frozen.REFERENCE.read_text())
 CURE = (
     f"a picture of the phantom's version {PHANTOM_VERSION} changed: undo it, or give a new PHANTOM_VERSION with a "
-    "decision record, run tests/phantom/frozen.py and measure every figure on the phantom again (docs/phantom.md)"
+    "decision record, run tests/simulated/frozen.py and measure every figure on the phantom again (docs/phantom.md)"
 )
 # One gray value in fifty off by one moves a projection by sqrt(1 / 50) at one sigma.
 PIXELS, SECTOR = 0.5, 8.0

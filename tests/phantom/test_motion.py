@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from phantom import two_sample
 from scipy.stats import ks_2samp
+from simulated import two_sample
 
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.kinds import motion

@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from phantom import measuring
-from phantom.measuring import label_map, mask
+from simulated import measuring
+from simulated.measuring import label_map, mask
 
 from sslecho.phantom.clock import COURSES, Rhythm, beat_courses, clip_courses, draw_rhythm
 from sslecho.phantom.factors import Factors

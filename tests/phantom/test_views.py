@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from phantom import measuring
-from phantom.measuring import area, extents, label_map, mask
+from simulated import measuring
+from simulated.measuring import area, extents, label_map, mask
 
 from sslecho.phantom.heart.other import OTHER
 from sslecho.phantom.heart.views import PLANES, VIEWS

@@ -1,6 +1,6 @@
 """Reference frames of the frozen phantom: what they were when its version was given.
 
-    PYTHONPATH=tests python tests/phantom/frozen.py        writes tests/phantom/frozen.json anew
+    PYTHONPATH=tests python tests/simulated/frozen.py        writes tests/simulated/frozen.json anew
 
 Only a new PHANTOM_VERSION is a reason to do so (docs/phantom.md says what else it takes).
 """
