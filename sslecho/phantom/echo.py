@@ -131,7 +131,7 @@ class EchoClip:
         depth = plane.depth_mm * self.position.depth * float(np.sqrt(np.prod(self.patient.size)))
         if same_fan:
             # A radius that goes with the depth gives every view the same outline too.
-            grid = BeamGrid(round(SAME_RADIUS * depth, 2), SAME_ANGLE_DEG, round(depth, 0))
+            grid = BeamGrid(SAME_RADIUS * round(depth, 0), SAME_ANGLE_DEG, round(depth, 0))
         else:
             angle = float(np.clip(plane.angle_deg + self.position.angle_deg, *device.angle_deg))
             grid = BeamGrid(device.radius_mm, round(angle, 1), round(float(np.clip(depth, *device.depth_mm)), 0))

@@ -201,9 +201,8 @@ def _grid(pair: Pair, settings: Settings, position: Position, patient: Patient, 
     if not pair.curved:
         depth *= float(np.sqrt(np.prod(patient.size)))
     if same_fan:
-        return BeamGrid(
-            SAME_CURVED_RADIUS_MM if pair.curved else round(SAME_RADIUS * depth, 2), pair.angle_deg, round(depth, 0)
-        )
+        radius = SAME_CURVED_RADIUS_MM if pair.curved else SAME_RADIUS * round(depth, 0)
+        return BeamGrid(radius, pair.angle_deg, round(depth, 0))
     angle = float(np.clip(pair.angle_deg + position.angle_deg, *device.angle_deg))
     return BeamGrid(device.radius_mm, round(angle, 1), round(float(np.clip(depth, *device.depth_mm)), 0))
 
