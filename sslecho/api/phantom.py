@@ -55,5 +55,5 @@ def phantom(out: Path | str, *, overwrite: bool = False, **options: Any) -> dict
         "n_patients": counts["patients"],
         "classes": counts["classes"],
         "split": "all",
-        "unit": "patient",
+        "unit": counts["unit"],
     }

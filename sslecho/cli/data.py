@@ -27,15 +27,18 @@ def add_to(app: typer.Typer) -> None:
         from sslecho.report.markup import counted
 
         lines = [
-            f"{counted(result['n'], 'clip')} of {counted(result['n_patients'], 'patient')}, "
+            f"{counted(result['n'], 'clip')} of {counted(result['n_patients'], result['unit'])}, "
             f"{counted(result['files'], 'file')}"
         ]
-        patients = "dicom" if call.options["format"] == "dicom" else "column:patient"
+        if result["unit"] == "sweep":  # one body
+            whose = "--unit sweep --patient-from unknown"
+        else:
+            whose = f"--patient-from {'dicom' if call.options['format'] == 'dicom' else 'column:patient'}"
         return Said(
             result,
             lines,
             f"wrote {out} (truth in {result['truth']}); "
-            f"next: sslecho ingest {out} --labels {out}/labels.csv --patient-from {patients} -o store",
+            f"next: sslecho ingest {out} --labels {out}/labels.csv {whose} -o store",
         )
 
     @add_command(app, IngestSettings)

@@ -71,7 +71,8 @@ def write_archive(
             `views_per_patient` and `clips_per_view` don't count.
 
     Returns:
-        "files", "clips", "frames", "patients", "classes" (view, or else mode -> clips), "already" (nothing to do).
+        "files", "clips", "frames", "patients" (or sweeps, where they are the "unit"), "unit",
+        "classes" (view, or else mode -> clips), "already" (nothing to do).
 
     Raises:
         SettingsError: a setting breaks its rule.
@@ -129,6 +130,7 @@ def write_archive(
         "clips": len(plans),
         "frames": sum(record["frames"] for record in records),
         "patients": len({plan.patient for plan in plans}),
+        "unit": KINDS[kind].unit,
         "classes": dict(sorted(counted.items())),
     }
     write_json(truth / "archive.json", {**record, "complete": True, "counts": counts})

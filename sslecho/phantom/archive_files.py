@@ -135,6 +135,8 @@ def _rows(
     names = [path.relative_to(out).as_posix() for path in paths]
     if len(paths) == 1 and n_frames > 1 and not columns:
         return [{"path": names[0], **shared, "frame": ""}]
+    if len(paths) < n_frames:
+        shared["clip"] = ""  # the file is the clip; `clip` joins files
     return [
         {"path": names[min(k, len(names) - 1)], **shared, "frame": k} | {name: columns[name][k] for name in columns}
         for k in range(n_frames)

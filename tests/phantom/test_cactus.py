@@ -1,10 +1,13 @@
 """Sweeps over one body: quality that changes slowly, grades and raters beside it, nothing in the path."""
 
+import csv
 from collections import Counter
 
 import numpy as np
 import pytest
 
+import sslecho
+from sslecho.phantom.archive import write_archive
 from sslecho.phantom.factors import Factors
 from sslecho.phantom.hand import Hand, narrowing, wander
 from sslecho.phantom.kinds import KINDS, cactus, plans_of
@@ -120,3 +123,25 @@ def test_the_same_settings_give_the_same_sweep():
     assert np.array_equal(first.frames, again.frames)
     assert first.columns == again.columns
     assert not np.array_equal(first.frames, sweep(4, "PSAV", short).frames)
+
+
+@pytest.mark.parametrize("format", ["png", "video"])
+def test_ingest_reads_the_sweeps_and_the_grade_of_every_frame(format, tmp_path):
+    counts = write_archive(tmp_path / "a", kind="cactus", patients=3, frames_per_clip=4, size=96, format=format, seed=6)
+    assert (counts["unit"], counts["patients"]) == ("sweep", 3)
+    store = sslecho.ingest(
+        tmp_path / "a",
+        tmp_path / "store",
+        labels=str(tmp_path / "a" / "labels.csv"),
+        unit="sweep",
+        patient_from="unknown",
+        kinds=("all",),
+        sector="off",
+        size=64,
+        workers=1,
+    )
+    assert (store.unit, store.clips.num_rows) == ("sweep", 3)
+    assert len(set(store.column("unit_id"))) == 3
+    with (tmp_path / "a" / "labels.csv").open(newline="") as file:
+        want = sorted(float(row["grade"]) for row in csv.DictReader(file))
+    assert sorted(store.column("grade", level="frame")) == want
