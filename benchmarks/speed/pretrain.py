@@ -31,7 +31,7 @@ from sslecho.models.encoder import Encoder
 from sslecho.models.torchvision_ops import mend_torchvision
 from sslecho.objectives.objective import Now
 from sslecho.objectives.simclr import SimCLR, SimCLRSettings
-from sslecho.train import batches, loop
+from sslecho.train import batches, loop, pictures
 from sslecho.train.device import choose_device, choose_precision, make_fabric
 from sslecho.views.policies import Views, policy
 
@@ -66,11 +66,11 @@ class Ours:
         how = {"batch_size": BATCH, "epochs": 10_000, "seed": 0, "start": 0, "rank": 0, "world": 1}
         self.batches = batches.row_batches(self.frames, **how)
         self.reader = ThreadPoolExecutor(1)
-        self.upcoming = self.reader.submit(batches.load, self.frames, next(self.batches))
+        self.upcoming = self.reader.submit(pictures.load, self.frames, next(self.batches))
 
     def step(self) -> None:
         batch = self.upcoming.result()
-        self.upcoming = self.reader.submit(batches.load, self.frames, next(self.batches))
+        self.upcoming = self.reader.submit(pictures.load, self.frames, next(self.batches))
         self.learn(batch)
 
     def learn(self, batch: Any) -> None:
@@ -88,7 +88,7 @@ class Limit(Ours):
         rows = next(self.batches)[0]
         self.views = [Ready(ready)] * 2  # pyright: ignore[reportAttributeAccessIssue]
         nothing = torch.empty((0, 0, 0), dtype=torch.uint8)
-        self.batch = batches.Loaded(rows, rows, nothing, nothing)
+        self.batch = pictures.Loaded(rows, rows, nothing, nothing)
 
     def step(self) -> None:
         self.learn(self.batch)

@@ -8,7 +8,10 @@ import numpy as np
 import torch
 
 from sslecho.api.nouns import as_store, counts
-from sslecho.api.pretrain_labels import KnownLabels, known_labels
+from sslecho.api.pretrain_encoder import embed_sample, new_encoder
+from sslecho.api.pretrain_frames import partner_groups, training_rows
+from sslecho.api.pretrain_labels import known_labels
+from sslecho.api.pretrain_views import view_makers
 from sslecho.api.settings import PretrainSettings
 from sslecho.config import build, identity, to_toml
 from sslecho.data.store import Store
@@ -17,14 +20,11 @@ from sslecho.metrics.spread import effective_rank
 from sslecho.models.encoder import Encoder
 from sslecho.objectives import OBJECTIVES
 from sslecho.objectives.objective import MethodSettings, Objective
-from sslecho.rundir import RunDir, provenance, warn
+from sslecho.rundir import RunDir, warn
 from sslecho.train.batches import Frames
 from sslecho.train.device import choose_device, choose_precision, make_fabric
 from sslecho.train.log import TrainingLog
 from sslecho.train.loop import Plan, fit
-from sslecho.views.policies import Views, local_policy, policy
-
-SAMPLE = 1000  # frames for the gray levels' mean and for the effective rank: enough for two digits
 
 
 def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = False, **options: Any) -> Encoder:
@@ -47,7 +47,7 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
     store, out = as_store(store), Path(out)
     objective_class = OBJECTIVES[settings.method]
     method_settings = _method_settings(objective_class, settings)
-    rows, split = _training_rows(store, settings.all)
+    rows, split = training_rows(store, settings.all)
     labels = None if objective_class.labels == "none" else known_labels(store, settings.method)
     if labels is not None and objective_class.labels == "all":
         rows, split = rows[labels.of_frame[rows] >= 0], "train"
@@ -75,7 +75,7 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
     if labels is not None:
         how["labels"] = labels.hash
     # Before the folder is begun: a backbone may be misspelled, or be nothing for the method.
-    encoder = _new_encoder(store, rows, settings, how)
+    encoder = new_encoder(store, rows, settings, how)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         objective: Objective = objective_class(encoder, method_settings)
@@ -108,10 +108,10 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
             store.read,
             rows,
             clip_of_frame,
-            _partner_groups(store, positives, labels),
+            partner_groups(store, positives, labels),
             None if labels is None else labels.of_frame,
         ),
-        _view_makers(objective, encoder, settings),
+        view_makers(objective, encoder, settings),
         Plan(
             epochs=settings.epochs,
             batch_size=batch_size,
@@ -139,7 +139,7 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
                 "loss_at_chance": objective.chance(batch_size),
                 "images_per_s": trained.images_per_s,
                 "data_wait": trained.data_wait,
-                "effective_rank": effective_rank(_embed_sample(store, rows, encoder, settings.seed)),
+                "effective_rank": effective_rank(embed_sample(store, rows, encoder, settings.seed)),
                 "dim": encoder.dim,
                 "n_frames": len(rows),
                 **({} if labels is None else labels.counts(rows)),
@@ -172,28 +172,6 @@ def _open_run(fabric: Any, out: Path, **how: Any) -> RunDir | None:
     return None if word == "done" else (run or RunDir(out, "running"))
 
 
-def _training_rows(store: Store, everything: bool) -> tuple[np.ndarray, str]:
-    """Frames to learn from, and the splits they come from in words."""
-    split = store.column("split", level="frame")
-    if everything or all(word is None for word in split):
-        return np.arange(len(store), dtype=np.int64), "all"
-    rows = np.flatnonzero((split == "train") | (split == "val")).astype(np.int64)
-    if not len(rows):
-        raise InputError(f"{store.path} has no frame in train or val; run `sslecho split {store.path}`, or say --all")
-    return rows, "train+val"
-
-
-def _partner_groups(store: Store, positives: str, labels: KnownLabels | None) -> np.ndarray | None:
-    """The group that a frame's partner is drawn from; where labels are known, partners share the label."""
-    if positives == "frame":
-        return None
-    groups = store.clip_of_frame
-    if positives == "patient":
-        unit = np.unique(store.column("unit_id").astype(str), return_inverse=True)[1]
-        groups = unit.astype(np.int64)[groups]
-    return groups if labels is None else groups * (len(labels.names) + 1) + labels.of_frame + 1
-
-
 def _method_settings(objective_class: type[Objective], settings: PretrainSettings) -> MethodSettings:
     """The method's own settings, from `--temperature` and `--method-set`.
 
@@ -213,51 +191,3 @@ def _method_settings(objective_class: type[Objective], settings: PretrainSetting
         return build(objective_class.settings_class, values)
     except SettingsError as error:
         raise SettingsError([f"--method {settings.method}: {problem}" for problem in error.problems]) from None
-
-
-def _view_makers(objective: Objective, encoder: Encoder, settings: PretrainSettings) -> list[Views]:
-    """What makes each view that the objective needs."""
-    side, seed = settings.image_size, settings.seed
-    whole = Views(policy(settings.policy, size=side, min_area=settings.min_area), size=side, seed=seed)
-    makers = [whole] * objective.n_views
-    local = objective.local
-    if local is not None:
-        # A network with a position for each patch takes one size only, so there a small crop is drawn large.
-        fixed = encoder.net.default_cfg.get("fixed_input_size", False)
-        small = side if fixed else max(1, round(local.size * side))
-        pieces = local_policy(settings.policy, size=small, min_area=local.min_area, max_area=local.max_area)
-        makers += [Views(pieces, size=small, seed=seed)] * local.count
-    return makers
-
-
-def _new_encoder(store: Store, rows: np.ndarray, settings: PretrainSettings, how: dict[str, Any]) -> Encoder:
-    """An encoder with random weights that knows the frames' gray levels."""
-    gray = store.read(_sample(rows, settings.seed)).astype(np.float32) / 255
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        return Encoder(
-            settings.backbone,
-            image_size=settings.image_size,
-            mean=round(float(gray.mean()), 6),
-            std=round(max(float(gray.std()), 1e-3), 6),
-            provenance={
-                "settings": how,
-                "frames": store.frames_hash,
-                # Hashes: what scores this encoder can tell whom it has seen.
-                "units": sorted(set(store.column("unit_id")[np.unique(store.clip_of_frame[rows])].tolist())),
-                **provenance(),
-            },
-        )
-
-
-def _embed_sample(store: Store, rows: np.ndarray, encoder: Encoder, seed: int) -> np.ndarray:
-    encoder.eval()
-    device = next(encoder.parameters()).device
-    parts = [part for part in np.array_split(_sample(rows, seed), 8) if len(part)]
-    return torch.cat([encoder.encode(torch.from_numpy(store.read(part)).to(device)) for part in parts]).cpu().numpy()
-
-
-def _sample(rows: np.ndarray, seed: int) -> np.ndarray:
-    if len(rows) <= SAMPLE:
-        return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, SAMPLE, replace=False))

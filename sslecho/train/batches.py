@@ -1,18 +1,14 @@
-"""From the store's frames to what an objective sees: which frames, read when, shown how."""
+"""Which frames a step learns from, and what is known of them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
-from torch import Tensor
+from jaxtyping import Int64
 
 from sslecho.data.sampler import Groups, epoch_batches, partners
-from sslecho.objectives.objective import Batch, Known, Now
-from sslecho.views.keyed import uniforms
-from sslecho.views.policies import Views
+from sslecho.objectives.objective import Known, Now
 
 UNKNOWN = -1
 
@@ -37,15 +33,6 @@ class Frames:
     label_of_frame: Int64[np.ndarray, " n_frames"] | None = None
 
 
-class Loaded(NamedTuple):
-    """A batch as it was read: frames, and those that the odd views are made of, often the same."""
-
-    rows: Int64[np.ndarray, " n"]
-    partner_rows: Int64[np.ndarray, " n"]
-    pictures: UInt8[Tensor, "n h w"]
-    partner_pictures: UInt8[Tensor, "n h w"]
-
-
 def row_batches(
     frames: Frames, *, batch_size: int, epochs: int, seed: int, start: int, rank: int, world: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -63,37 +50,9 @@ def row_batches(
         yield first[rank::world], second[rank::world]
 
 
-def load(frames: Frames, pair: tuple[np.ndarray, np.ndarray] | None) -> Loaded | None:
-    """Read the pictures of a step, or nothing where the steps are at their end."""
-    if pair is None:
-        return None
-    first, second = pair
-    pictures = torch.from_numpy(frames.read(first))
-    return Loaded(first, second, pictures, pictures if second is first else torch.from_numpy(frames.read(second)))
-
-
-def show(loaded: Loaded, makers: Sequence[Views], now: Now, *, n_draws: int, seed: int, device: torch.device) -> Batch:
-    """The views of a batch, on the device.
-
-    Args:
-        makers: one a view. The even ones show the frame, the odd ones its partner.
-        n_draws: further uniform numbers a frame, for the objective.
-    """
-    rows, partner_rows, pictures, partner_pictures = loaded
-    epoch = int(now.epoch)
-    prepared = makers[0].prepare(pictures.to(device, non_blocking=True))
-    partner = prepared
-    if partner_pictures is not pictures:
-        partner = makers[0].prepare(partner_pictures.to(device, non_blocking=True))
-    shown = ((prepared, rows), (partner, partner_rows))
-    views = tuple(maker(*shown[view % 2], epoch=epoch, view=view) for view, maker in enumerate(makers))
-    draws = torch.from_numpy(uniforms(seed, epoch, rows, len(makers), n_draws)).to(device)
-    return Batch(views, draws, now)
-
-
-def known_of(loaded: Loaded, frames: Frames, now: Now, device: torch.device) -> Known:
+def known_of(rows: Int64[np.ndarray, " n"], frames: Frames, now: Now, device: torch.device) -> Known:
     """Clips and classes of a batch's frames."""
-    clips = torch.from_numpy(frames.clip_of_frame[loaded.rows]).to(device)
+    clips = torch.from_numpy(frames.clip_of_frame[rows]).to(device)
     if frames.label_of_frame is None:
         return Known(clips, torch.full_like(clips, UNKNOWN), now)
-    return Known(clips, torch.from_numpy(frames.label_of_frame[loaded.rows]).to(device), now)
+    return Known(clips, torch.from_numpy(frames.label_of_frame[rows]).to(device), now)

@@ -17,10 +17,11 @@ from sslecho.models.encoder import Encoder
 from sslecho.objectives.objective import Batch, Known, Now, Objective
 from sslecho.progress import track
 from sslecho.train import checkpoint
-from sslecho.train.batches import Frames, Loaded, known_of, load, row_batches, show
+from sslecho.train.batches import Frames, known_of, row_batches
 from sslecho.train.interrupt import StopRequest
 from sslecho.train.log import TrainingLog
 from sslecho.train.meter import Meter
+from sslecho.train.pictures import Loaded, load, show
 from sslecho.train.schedule import cosine_with_warmup
 from sslecho.views.policies import Views
 
@@ -198,7 +199,7 @@ def _step(
     bare = _bare(module)
     objective = bare.objective
     batch = show(loaded, makers, now, n_draws=objective.n_draws, seed=seed, device=fabric.device)
-    known = known_of(loaded, frames, now, fabric.device)
+    known = known_of(loaded.rows, frames, now, fabric.device)
     outputs = module(batch)
     if fabric.world_size > 1:  # the other processes' frames are in the loss too
 

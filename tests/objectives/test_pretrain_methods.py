@@ -9,7 +9,7 @@ from drawn_store import draw_store
 from made_objective import SMALL
 
 import sslecho
-from sslecho.api.pretrain import _partner_groups
+from sslecho.api.pretrain_frames import partner_groups
 from sslecho.api.pretrain_labels import KnownLabels, known_labels
 from sslecho.errors import InputError, SettingsError
 from sslecho.objectives import OBJECTIVES
@@ -94,13 +94,13 @@ def test_labels_are_those_of_the_train_split_alone(store):
 def test_partners_share_the_label_where_labels_are_known(store):
     """A clip's frames may have labels of their own."""
     of_frame = np.tile([0, 1], len(store) // 2)
-    groups = _partner_groups(store, "clip", KnownLabels(of_frame, ("a", "b")))
+    groups = partner_groups(store, "clip", KnownLabels(of_frame, ("a", "b")))
     pairs = set(zip(store.clip_of_frame.tolist(), of_frame.tolist(), strict=True))
     assert len(np.unique(groups)) == len(pairs)
     assert len(
         {(a, b, c) for (a, b), c in zip(zip(store.clip_of_frame, of_frame, strict=True), groups, strict=True)}
     ) == len(pairs)
-    assert np.array_equal(_partner_groups(store, "clip", None), store.clip_of_frame)
+    assert np.array_equal(partner_groups(store, "clip", None), store.clip_of_frame)
 
 
 def without_labels(path, keep=()):

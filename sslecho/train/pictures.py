@@ -1,0 +1,51 @@
+"""From rows of the store to pictures, and from pictures to views on the device."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+
+from sslecho.objectives.objective import Batch, Now
+from sslecho.train.batches import Frames
+from sslecho.views.keyed import uniforms
+from sslecho.views.policies import Views
+
+
+class Loaded(NamedTuple):
+    """A batch as it was read: frames, and those that the odd views are made of, often the same."""
+
+    rows: Int64[np.ndarray, " n"]
+    partner_rows: Int64[np.ndarray, " n"]
+    pictures: UInt8[Tensor, "n h w"]
+    partner_pictures: UInt8[Tensor, "n h w"]
+
+
+def load(frames: Frames, pair: tuple[np.ndarray, np.ndarray] | None) -> Loaded | None:
+    """Read the pictures of a step, or nothing where the steps are at their end."""
+    if pair is None:
+        return None
+    first, second = pair
+    pictures = torch.from_numpy(frames.read(first))
+    return Loaded(first, second, pictures, pictures if second is first else torch.from_numpy(frames.read(second)))
+
+
+def show(loaded: Loaded, makers: Sequence[Views], now: Now, *, n_draws: int, seed: int, device: torch.device) -> Batch:
+    """The views of a batch, on the device.
+
+    Args:
+        makers: one a view. The even ones show the frame, the odd ones its partner.
+        n_draws: further uniform numbers a frame, for the objective.
+    """
+    rows, partner_rows, pictures, partner_pictures = loaded
+    epoch = int(now.epoch)
+    prepared = makers[0].prepare(pictures.to(device, non_blocking=True))
+    partner = prepared
+    if partner_pictures is not pictures:
+        partner = makers[0].prepare(partner_pictures.to(device, non_blocking=True))
+    shown = ((prepared, rows), (partner, partner_rows))
+    views = tuple(maker(*shown[view % 2], epoch=epoch, view=view) for view, maker in enumerate(makers))
+    draws = torch.from_numpy(uniforms(seed, epoch, rows, len(makers), n_draws)).to(device)
+    return Batch(views, draws, now)
