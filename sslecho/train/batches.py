@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,9 @@ class Frames:
         partner_group: the group to draw the second view's frame from, of every frame of the store; None
             makes all views of the same frame.
         label_of_frame: the class of every frame of the store, -1 where none may be known; None knows none.
+        repeat_of_frame: a number of every frame of the store; frames with equal numbers are never negatives of
+            each other. None makes it the clip.
+        sectors: the sector of every frame, see views/sector.py; None where it is not known.
     """
 
     read: Callable[[np.ndarray], np.ndarray]
@@ -31,6 +35,8 @@ class Frames:
     clip_of_frame: Int64[np.ndarray, " n_frames"]
     partner_group: Int64[np.ndarray, " n_frames"] | None = None
     label_of_frame: Int64[np.ndarray, " n_frames"] | None = None
+    repeat_of_frame: Int64[np.ndarray, " n_frames"] | None = None
+    sectors: Any | None = None
 
 
 def row_batches(
@@ -51,8 +57,9 @@ def row_batches(
 
 
 def known_of(rows: Int64[np.ndarray, " n"], frames: Frames, now: Now, device: torch.device) -> Known:
-    """Clips and classes of a batch's frames."""
-    clips = torch.from_numpy(frames.clip_of_frame[rows]).to(device)
+    """Groups without negatives among themselves, and classes, of a batch's frames."""
+    alike = frames.clip_of_frame if frames.repeat_of_frame is None else frames.repeat_of_frame
+    clips = torch.from_numpy(alike[rows]).to(device)
     if frames.label_of_frame is None:
         return Known(clips, torch.full_like(clips, UNKNOWN), now)
     return Known(clips, torch.from_numpy(frames.label_of_frame[rows]).to(device), now)
