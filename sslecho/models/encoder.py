@@ -1,9 +1,10 @@
-"""The Encoder noun: a timm network with one input channel, its preprocessing, one save and one load.
+"""The Encoder noun: a network with one input channel, its preprocessing, one save and one load.
 
     encoder/model.safetensors   the weights
     encoder/config.json         timm's schema, with the preprocessing in `pretrained_cfg` and ours under `sslecho`
 
-`timm.create_model("local-dir:encoder", pretrained=True)` loads the same network without sslecho.
+`timm.create_model("local-dir:encoder", pretrained=True)` loads the same network without sslecho. One of our presets,
+whose architecture reads `sslecho/NAME`, is loaded here only.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sslecho.errors import InputError, NounError
+from sslecho.models.presets import PREFIX, PRESETS
 from sslecho.models.torchvision_ops import mend_torchvision
 from sslecho.registry import did_you_mean
 from sslecho.rundir import write_atomic, write_json
@@ -31,25 +33,32 @@ class Encoder(nn.Module):
     """Gray uint8 frames in, one vector a frame out, taken before any projection head.
 
     Args:
-        backbone: a timm architecture ("resnet18", "vit_tiny_patch16_224").
-        image_size: side of the square that frames are resized to, in pixels.
+        backbone: a timm architecture ("resnet18", "vit_tiny_patch16_224") or one of `PRESETS`.
+        image_size: of the pictures it sees, in pixels: a side, or height and width; frames are letterboxed into it.
         mean, std: of gray levels scaled to [0, 1], measured on the training frames.
         provenance: what made the weights (settings, seed, hashes); saved with them.
     """
 
     def __init__(
-        self, backbone: str, *, image_size: int, mean: float, std: float, provenance: Mapping[str, Any] | None = None
+        self,
+        backbone: str,
+        *,
+        image_size: int | tuple[int, int],
+        mean: float,
+        std: float,
+        provenance: Mapping[str, Any] | None = None,
     ):
         super().__init__()
-        self.backbone, self.image_size = backbone, image_size
+        self.backbone, self.image_size = backbone, plain_size(image_size)
         self.mean, self.std = mean, std
         self.provenance = dict(provenance or {})
-        self.net: Any = create_backbone(backbone, image_size=image_size)
+        self.net: Any = create_backbone(backbone, image_size=self.image_size)
 
     @property
     def dim(self) -> int:
         """Length of an embedding."""
-        return int(self.net.num_features)
+        # Where timm has a layer after its features (VGG, MobileNetV3), what that layer makes is the embedding.
+        return int(getattr(self.net, "head_hidden_size", None) or self.net.num_features)
 
     def forward(self, x: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n d"]:
         """Embed frames whose gray levels are scaled to [0, 1] and whose size is `image_size`."""
@@ -73,18 +82,17 @@ class Encoder(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         weights = {name: value.detach().cpu().contiguous() for name, value in self.net.state_dict().items()}
         write_atomic(folder / "model.safetensors", save(weights))
-        side = self.image_size
         write_json(
             folder / "config.json",
             {
-                "architecture": self.backbone,
+                "architecture": PREFIX + self.backbone if self.backbone in PRESETS else self.backbone,
                 "num_classes": 0,
                 "num_features": self.dim,
-                "model_args": _model_args(self.backbone, side),
+                "model_args": {} if self.backbone in PRESETS else _model_args(self.backbone, self.image_size),
                 "pretrained_cfg": {
                     "tag": "sslecho",
                     "num_classes": 0,
-                    "input_size": [1, side, side],
+                    "input_size": [1, *height_width(self.image_size)],
                     "interpolation": "bilinear",
                     "crop_pct": 1.0,
                     "mean": [self.mean],
@@ -125,8 +133,8 @@ class Encoder(nn.Module):
                 "pretrain again or install the sslecho that wrote it"
             )
         encoder = cls(
-            config["architecture"],
-            image_size=preprocessing["input_size"][-1],
+            config["architecture"].removeprefix(PREFIX),
+            image_size=tuple(preprocessing["input_size"][-2:]),
             mean=preprocessing["mean"][0],
             std=preprocessing["std"][0],
             provenance=ours.get("provenance"),
@@ -142,24 +150,39 @@ class Encoder(nn.Module):
         return encoder.eval()
 
 
-def create_backbone(name: str, *, image_size: int) -> nn.Module:
-    """A timm network with random weights, one input channel and no classifier.
+def create_backbone(name: str, *, image_size: int | tuple[int, int]) -> nn.Module:
+    """A network with random weights, one input channel and no classifier.
 
     Raises:
-        InputError: timm has no such architecture.
+        InputError: there is no such architecture, or it can't be built so; or a preset's pictures have one size only.
     """
+    if name in PRESETS:
+        preset = PRESETS[name]
+        if height_width(image_size) != preset.image_size:
+            raise InputError(
+                f"--image-size {size_text(image_size)} does not fit --backbone {name}, whose last layer is made for "
+                f"{size_text(preset.image_size)} pixels; leave --image-size out"
+            )
+        return preset.create()
     mend_torchvision()
     import timm
 
     if name not in timm.list_models():
         raise InputError(
-            f"--backbone {name!r} is no timm architecture{did_you_mean(name, timm.list_models())}; "
-            "`timm.list_models()` has them all"
+            f"--backbone {name!r} is no timm architecture{did_you_mean(name, [*PRESETS, *timm.list_models()])} "
+            f"and none of {', '.join(PRESETS)}; `timm.list_models()` has them all"
         )
-    return timm.create_model(name, num_classes=0, pretrained=False, **_model_args(name, image_size))
+    try:
+        return timm.create_model(name, num_classes=0, pretrained=False, **_model_args(name, image_size))
+    except (TypeError, ValueError, AssertionError, RuntimeError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"--backbone {name} can't be built for one channel and {size_text(image_size)} pixels ({reason}); "
+            "choose another --image-size, or another architecture"
+        ) from None
 
 
-def _model_args(name: str, image_size: int) -> dict[str, Any]:
+def _model_args(name: str, image_size: int | tuple[int, int]) -> dict[str, Any]:
     """What timm needs to build the network; only networks with a position for each patch take an image size."""
     import timm
 
@@ -167,9 +190,35 @@ def _model_args(name: str, image_size: int) -> dict[str, Any]:
     return {"in_chans": 1, **({"img_size": image_size} if fixed else {})}
 
 
-def resize(frames: UInt8[Tensor, "n h w"], side: int) -> Float[Tensor, "n 1 s s"]:
-    """Stored frames scaled to [0, 1] and to a square of `side` pixels, low-pass filtered where they shrink."""
+def height_width(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Height and width of a picture in pixels, where a side alone means a square."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def plain_size(size: int | tuple[int, int]) -> int | tuple[int, int]:
+    """A square's side alone, else height and width."""
+    height, width = height_width(size)
+    return height if height == width else (height, width)
+
+
+def size_text(size: int | tuple[int, int]) -> str:
+    """As a person writes it: 192, or 60x80 (height x width)."""
+    return "x".join(map(str, size)) if isinstance(size, tuple) else str(size)
+
+
+def resize(frames: UInt8[Tensor, "n h w"], size: int | tuple[int, int]) -> Float[Tensor, "n 1 new_h new_w"]:
+    """Stored frames scaled to [0, 1] and letterboxed: one factor for both axes, centered, black at the sides.
+
+    Args:
+        size: of the result in pixels: a side, or height and width. Frames are low-pass filtered where they shrink.
+    """
+    height, width = height_width(size)
     x = frames.unsqueeze(1).float() / 255
-    if x.shape[-2:] == (side, side):
+    factor = min(height / x.shape[-2], width / x.shape[-1])
+    inner = (max(1, round(x.shape[-2] * factor)), max(1, round(x.shape[-1] * factor)))
+    if inner != x.shape[-2:]:
+        x = F.interpolate(x, size=inner, mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
+    if inner == (height, width):
         return x
-    return F.interpolate(x, size=(side, side), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
+    top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
+    return F.pad(x, (left, width - inner[1] - left, top, height - inner[0] - top))
