@@ -54,8 +54,11 @@ def _table(found: dict[str, Any]) -> str:
 def _ratio(name: str, value: Any, found: dict[str, Any]) -> str:
     if isinstance(value, dict):
         return f"{value['mean']:+.3f} in the mean; by seed {', '.join(f'{v:+.3f}' for v in value['by_seed'])}"
+    goal = f"; goal {found['goals'][name]:.3g}" if name in found.get("goals", {}) else ""
+    if value is None:
+        return f"not measured{goal}"
     spread = found.get("spread", {}).get(name)
-    return f"{value:.3g}" + (f" ({spread[0]:.3g}–{spread[1]:.3g} over repeats)" if spread else "")
+    return f"{value:.3g}" + (f" ({spread[0]:.3g}–{spread[1]:.3g} over repeats)" if spread else "") + goal
 
 
 def _said(value: Any) -> str:

@@ -42,20 +42,30 @@ def machine() -> dict[str, Any]:
 
 
 def finish(
-    name: str, *, ratios: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], seeds: Sequence[int] = (0,)
+    name: str,
+    *,
+    ratios: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    seeds: Sequence[int] = (0,),
+    goals: Mapping[str, float] | None = None,
+    **more: Any,
 ) -> None:
-    """Print the rows as a table, the ratios, and last one line of JSON."""
+    """Print the rows as a table, the ratios beside their goals, and last one line of JSON.
+
+    Args:
+        ratios: numbers, or what `ratio` returns; None where it was not measured.
+        goals: what a ratio of that name should be.
+        more: further entries of the JSON.
+    """
+    goals = goals or {}
     columns = list(dict.fromkeys(key for row in rows for key in row))
     cells = [[_said(row.get(column)) for column in columns] for row in rows]
     widths = [max(len(column), *(len(line[i]) for line in cells)) for i, column in enumerate(columns)]
     for line in [columns, *cells]:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))
     for label, value in ratios.items():
-        print(
-            f"{label}: {value['ratio']} ({value['lowest']}-{value['highest']})"
-            if isinstance(value, Mapping)
-            else f"{label}: {value}"
-        )
+        said = f"{value['ratio']} ({value['lowest']}-{value['highest']})" if isinstance(value, Mapping) else f"{value}"
+        print(f"{label}: {said}" + (f", goal {goals[label]}" if label in goals else ""))
     plain = {label: value["ratio"] if isinstance(value, Mapping) else value for label, value in ratios.items()}
     spread = {label: [v["lowest"], v["highest"]] for label, v in ratios.items() if isinstance(v, Mapping)}
     print(
@@ -67,6 +77,8 @@ def finish(
                 "seeds": list(seeds),
                 "ratios": plain,
                 "spread": spread,
+                **({"goals": goals} if goals else {}),
+                **more,
                 "rows": list(rows),
             }
         )
