@@ -1,6 +1,7 @@
 """`pretrain`: Store -> Encoder."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 
 from sslecho.api.nouns import as_store, counts
-from sslecho.api.pretrain_encoder import embed_sample, new_encoder
+from sslecho.api.pretrain_encoder import embed_sample, new_encoder, picture_size, say_match
 from sslecho.api.pretrain_frames import partner_groups, training_rows
 from sslecho.api.pretrain_labels import known_labels
 from sslecho.api.pretrain_views import view_makers
@@ -18,6 +19,7 @@ from sslecho.data.store import Store
 from sslecho.errors import InputError, SettingsError, SslechoError
 from sslecho.metrics.spread import effective_rank
 from sslecho.models.encoder import Encoder
+from sslecho.models.weight_files import read_weights
 from sslecho.objectives import OBJECTIVES
 from sslecho.objectives.objective import MethodSettings, Objective
 from sslecho.rundir import RunDir, warn
@@ -71,11 +73,16 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
     if settings.workers:
         torch.set_num_threads(settings.workers)
     how = {name: value for name, value in identity(settings).items() if name not in ("temperature", "method_set")}
+    weights = None if settings.weights is None else read_weights(settings.weights)
+    how["image_size"] = size = picture_size(settings, weights)
+    settings = replace(settings, image_size=size if isinstance(size, int) else None)
+    if weights is not None:
+        how["weights"] = weights.sha256
     how |= {f"{settings.method}.{name}": value for name, value in identity(method_settings).items()}
     if labels is not None:
         how["labels"] = labels.hash
     # Before the folder is begun: a backbone may be misspelled, or be nothing for the method.
-    encoder = new_encoder(store, rows, settings, how)
+    encoder, match = new_encoder(store, rows, settings, how, size=size, weights=weights)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         objective: Objective = objective_class(encoder, method_settings)
@@ -95,6 +102,8 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
     )
     if run is None:
         return Encoder.load(out)
+    if match is not None and fabric.is_global_zero:
+        say_match(match)
     if batch_size < settings.batch_size:
         warn(f"--batch-size {settings.batch_size} is more than the {len(rows)} frames; {batch_size} is used")
     positives = settings.positives
@@ -141,6 +150,7 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
                 "data_wait": trained.data_wait,
                 "effective_rank": effective_rank(embed_sample(store, rows, encoder, settings.seed)),
                 "dim": encoder.dim,
+                **({} if match is None else {"weights": match.as_dict()}),
                 "n_frames": len(rows),
                 **({} if labels is None else labels.counts(rows)),
                 **counts(store, np.unique(clip_of_frame[rows])),

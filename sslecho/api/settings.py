@@ -110,10 +110,20 @@ class PretrainSettings(Machine):
     """A store to an encoder."""
 
     method: str = option("simclr", "The objective.", choices=OBJECTIVES)
-    backbone: str = option("resnet18", "A timm architecture.")
+    backbone: str = option("resnet18", "A timm architecture, madani-60x80 or chartsias-192.")
+    weights: str | None = option(
+        None,
+        "What to begin with: a run, a folder of timm's, .safetensors, or a checkpoint of torch's.",
+        is_path=True,
+    )
     epochs: int = option(100, "Passes over the frames.", minimum=1)
     batch_size: int = option(128, "Frames a step, over all processes.", minimum=2)
-    image_size: int = option(128, "Side of the pictures that the encoder sees, in pixels.", minimum=16, maximum=1024)
+    image_size: int | None = option(
+        None,
+        "Side of the pictures that the encoder sees, in pixels; by default 128, or that of a named network or run.",
+        minimum=16,
+        maximum=1024,
+    )
     policy: str = option("echo", "Augmentations that leave the label alone.", choices=("echo", "fetal", "lung", "none"))
     min_area: float | None = option(None, "Smallest crop as a share of the picture.", minimum=0.05, maximum=1.0)
     positives: str = option(

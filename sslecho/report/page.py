@@ -116,8 +116,10 @@ def _encoder_facts(run: ClusterRun) -> tuple[str, str]:
     if run.training is None:
         return encoder_name(run), ""
     settings = run.training.settings
-    backbone, epochs, pixels = (settings.get(name, "?") for name in ("backbone", "epochs", "image_size"))
-    return encoder_name(run), f"{backbone}, {epochs} epochs at {pixels} px"
+    backbone, epochs = (settings.get(name, "?") for name in ("backbone", "epochs"))
+    # A network that takes one size only has it in its name.
+    pixels = f" at {settings['image_size']} px" if "image_size" in settings else ""
+    return encoder_name(run), f"{backbone}, {epochs} epochs{pixels}"
 
 
 def _unscored_title(run: ClusterRun) -> str:
