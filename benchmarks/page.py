@@ -29,6 +29,7 @@ def make_page() -> str:
         if result.exists():
             found = json.loads(result.read_text(encoding="utf-8"))
             text = text.replace("{table}", _table(found)).replace("{run}", _run(found))
+            text = text.replace("{recommendation}", _recommendation(found))
         elif "{run}" in text:
             continue  # a benchmark that was not run in full has nothing to say
         parts.append(text.strip())
@@ -40,6 +41,11 @@ def _run(found: dict[str, Any]) -> str:
     if isinstance(machine, dict):
         machine = f"{machine['cpu']}, {machine['cores']} cores"
     return f"commit {found['commit']}, {machine}, seeds {', '.join(map(str, found['seeds']))}"
+
+
+def _recommendation(found: dict[str, Any]) -> str:
+    """What a benchmark concludes from its figures by its rule."""
+    return "\n".join(f"- {line}" for line in found.get("recommendation", {}).get("text", []))
 
 
 def _table(found: dict[str, Any]) -> str:
