@@ -9,8 +9,6 @@ from typing import Any
 
 from sslecho.rundir import write_text
 
-TAGS = ("loss", "lr", "images_per_s", "data_wait")
-
 
 class TrainingLog:
     """Writes `log.jsonl` and `tensorboard/` into a run's folder.
@@ -42,13 +40,13 @@ class TrainingLog:
             yield
 
     def write(self, *, step: int, **fields: float) -> None:
-        """Add one line and one event for each of `TAGS`."""
+        """Add one line, and one event for each field but `epoch`."""
         if not self._active:
             return
         with self._jsonl.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **fields}) + "\n")
         event = _new_event(step=step)
-        for tag in TAGS:
+        for tag in fields.keys() - {"epoch"}:
             event.summary.value.add(tag=tag, simple_value=fields[tag])
         self._writer.write(event.SerializeToString())
         self._writer.flush()

@@ -1,31 +1,35 @@
 """The training loop: read a batch, make its views, one step; every step can be the last."""
 
-import math
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 
 from sslecho.errors import Interrupted, SslechoError
 from sslecho.models.encoder import Encoder
-from sslecho.objectives.objective import Batch, Known, Now, Objective
+from sslecho.objectives.objective import Known, Now, Objective
 from sslecho.progress import track
+from sslecho.rundir import warn
 from sslecho.train import checkpoint
 from sslecho.train.batches import Frames, known_of, row_batches
+from sslecho.train.checkpoint import Saving, Score
+from sslecho.train.compiled import Compiled
+from sslecho.train.guard import Guard, NotFinite
 from sslecho.train.interrupt import StopRequest
+from sslecho.train.learner import Learner, as_channels_last, bare, make_optimizer
 from sslecho.train.log import TrainingLog
 from sslecho.train.meter import Meter
-from sslecho.train.pictures import Loaded, load, show
+from sslecho.train.pictures import Loaded, show
 from sslecho.train.schedule import cosine_with_warmup
+from sslecho.train.transfer import Ahead
 from sslecho.views.policies import Views
 
-SECONDS_BETWEEN_CHECKPOINTS = 120.0
 STEPS_BETWEEN_LOGS = 20
 
 
@@ -57,15 +61,23 @@ class Trained:
     steps: int
 
 
-class Learner(nn.Module):
-    """Encoder and objective as one module, so that processes exchange the gradients of both."""
+@runtime_checkable
+class Watch(Protocol):
+    """Looks at the network now and then.
 
-    def __init__(self, encoder: Encoder, objective: Objective):
-        super().__init__()
-        self.encoder, self.objective = encoder, objective
+    Attributes:
+        every: steps between two looks, at least; they are taken at the ends of epochs, and after the last step.
+    """
 
-    def forward(self, batch: Batch) -> tuple[Tensor, ...]:
-        return self.objective(self.encoder, batch)
+    every: int
+
+    def check(self, module: Learner, *, step: int, total: int) -> dict[str, float]:
+        """Numbers for the log, in eval mode and without gradients.
+
+        Raises:
+            SslechoError: the run is not worth going on with.
+        """
+        ...
 
 
 def fit(
@@ -78,69 +90,124 @@ def fit(
     fabric: Any,
     folder: Path,
     log: TrainingLog,
+    watch: Watch | None = None,
+    saving: Saving = Saving(),  # noqa: B008 (frozen)
+    backend: str | Callable[..., Any] | None = None,
 ) -> Trained:
-    """Train until the plan is done, going on from the folder's checkpoint where there is one.
+    """Train until the plan is done, going on from the folder's latest whole checkpoint where there is one.
 
     Args:
         encoder: trained in place.
         objective: made from this encoder.
         makers: one for each view that the objective needs, the whole ones first.
-        folder: holds the checkpoint.
-        log: gets `step`, `epoch`, `loss`, `lr`, `images_per_s`, `data_wait` now and then.
+        folder: holds the checkpoints.
+        log: gets `step`, `epoch`, `loss`, `grad_norm`, `lr`, `images_per_s`, `data_wait` now and then, and what the
+            watch sees.
+        watch: looks at the network now and then, in the first process.
+        saving: when to save, and what is kept.
+        backend: of `torch.compile`, "inductor" for example; None compiles nothing.
 
     Raises:
         Interrupted: Ctrl-C or SIGTERM; the state was saved first.
-        SslechoError: the loss is no finite number any more.
+        SslechoError: the loss or the gradient is no finite number any more, or what the watch raised; a bundle was
+            written first.
     """
-    module = as_channels_last(Learner(encoder, objective))
-    optimizer = make_optimizer(module, plan)
+    module = as_channels_last(_with_joint_batch_norm(Learner(encoder, objective), fabric))
+    optimizer = make_optimizer(module, name=plan.optimizer, lr=plan.lr, weight_decay=plan.weight_decay)
+    compiled = Compiled(module, backend)
     module, optimizer = fabric.setup(module, optimizer)
+    learner = bare(module)
     # After the set-up, so that the optimizer's state lands on the parameters' device.
-    done, said_before = checkpoint.restore(folder, _bare(module), optimizer.optimizer)
+    found = fabric.broadcast(checkpoint.find(folder) if fabric.is_global_zero else None)
+    done, said_before = checkpoint.restore(found, learner, optimizer.optimizer) if found else (0, {})
     module.train()
     per_epoch = len(frames.rows) // plan.batch_size
     total = per_epoch * plan.epochs
     meter = Meter(plan.batch_size, said_before)
+    guard = Guard(fabric.device)
     saved_at = time.monotonic()
+    score: Score | None = None
 
-    def save(step: int) -> None:
+    def rows_of(start: int, *, rank: int = 0, world: int = 1) -> Any:
+        sizes = {"batch_size": plan.batch_size, "epochs": plan.epochs}
+        return row_batches(frames, **sizes, seed=plan.seed, start=start, rank=rank, world=world)
+
+    def save(step: int, score: Score | None = None) -> None:
         if fabric.is_global_zero:
-            checkpoint.save(folder, _bare(module), optimizer.optimizer, step=step, said=meter.overall())
+            said = meter.overall()
+            checkpoint.save(
+                folder,
+                learner,
+                optimizer.optimizer,
+                step=step,
+                said=said,
+                keep=saving.keep,
+                score=score or (Score(said["loss"], "loss") if meter.has_read else None),
+            )
 
+    def given_up(step: int, error: Exception) -> str:
+        """Where the bundle is that shows why the run ended with the given step, counted from 0."""
+        from sslecho.train.bundle import write_bundle
+
+        rows, partner_rows = next(rows_of(step))
+        path = folder / "bundle"
+        if fabric.is_global_zero:
+            path = write_bundle(
+                folder,
+                reason=str(error),
+                step=step,
+                epoch=step // per_epoch,
+                rows=rows,
+                partner_rows=partner_rows,
+                seed=plan.seed,
+                state=learner.state_dict(),
+            )
+        return f"{path} has the batch and the weights before it"
+
+    pairs = rows_of(done, rank=fabric.global_rank, world=fabric.world_size)
     with (
         StopRequest() as stop,
         log.after(done),
-        ThreadPoolExecutor(1) as reader,  # reads the next batch while this one trains
         track("pretrain", total=total, unit="steps", done=done) as bar,
+        Ahead(frames, pairs, fabric.device) as ahead,
     ):
-        batches = row_batches(
-            frames,
-            batch_size=plan.batch_size,
-            epochs=plan.epochs,
-            seed=plan.seed,
-            start=done,
-            rank=fabric.global_rank,
-            world=fabric.world_size,
-        )
-        upcoming = reader.submit(load, frames, next(batches, None))
         for step in range(done, total):
             waiting = time.monotonic()
-            loaded: Any = upcoming.result()
+            loaded = ahead.next()
             meter.waited(time.monotonic() - waiting)
-            upcoming = reader.submit(load, frames, next(batches, None))
             lr = plan.lr * cosine_with_warmup(step, total_steps=total, warmup_steps=int(plan.warmup_epochs * per_epoch))
             for group in optimizer.param_groups:
                 group["lr"] = lr
             now = Now(step, total, step / per_epoch)
-            loss = _step(module, optimizer, loaded, frames, makers, fabric=fabric, seed=plan.seed, now=now)
-            meter.stepped(loss)
-            if (step + 1) % STEPS_BETWEEN_LOGS == 0 or (step + 1) % per_epoch == 0 or step + 1 == total:
+            due = (step + 1) % STEPS_BETWEEN_LOGS == 0 or (step + 1) % per_epoch == 0 or step + 1 == total
+            try:
+                loss, grad_norm = compiled.step(
+                    lambda loaded=loaded, now=now: _step(
+                        module, optimizer, loaded, frames, makers, fabric=fabric, seed=plan.seed, now=now, guard=guard
+                    ),
+                    undo=optimizer.zero_grad,
+                )
+                meter.stepped(loss, grad_norm)
+                if due:
+                    guard.read()
+            except NotFinite as error:
+                raise SslechoError(
+                    f"{error}; lower --lr or raise --warmup-epochs and start anew with --overwrite; "
+                    f"{given_up(error.step, error)}"
+                ) from None
+            score = None
+            if due:
                 said = meter.read()
-                if not math.isfinite(said["loss"]):
-                    raise SslechoError(
-                        f"the loss is {said['loss']} after {step + 1} steps; "
-                        "lower --lr or raise --warmup-epochs and start anew with --overwrite"
-                    )
+                if watch is not None and _is_due(step + 1, every=watch.every, per_epoch=per_epoch, total=total):
+                    looking = time.monotonic()
+                    try:
+                        with compiled.paused():
+                            seen = _look(watch, learner, fabric, stop, step=step + 1, total=total)
+                    except SslechoError as error:
+                        raise type(error)(f"{error}; {given_up(step, error)}") from None
+                    meter.paused(time.monotonic() - looking)
+                    said |= seen
+                    score = Score(seen["knn_accuracy"], "knn_accuracy") if "knn_accuracy" in seen else None
                 log.write(step=step + 1, epoch=(step + 1) / per_epoch, lr=lr, **said)
                 bar.advance(
                     0,
@@ -149,14 +216,63 @@ def fit(
                 )
             bar.advance(1)
             if _any_process(fabric, stop.asked) and step + 1 < total:
-                save(step + 1)
+                save(step + 1, score)
                 raise Interrupted(f"stopped after {step + 1} of {total} steps; the same command goes on from there")
-            if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
-                save(step + 1)
+            better = score is not None and score.beats(checkpoint.best_score(folder))
+            if better or time.monotonic() - saved_at > saving.seconds:
+                save(step + 1, score)
                 saved_at = time.monotonic()
-        save(total)
+        save(total, score)
+    compiled.off()
     encoder.eval()
     return Trained(**meter.overall(), steps=total)
+
+
+def _is_due(done: int, *, every: int, per_epoch: int, total: int) -> bool:
+    """Whether to look after so many steps: a function of their number alone, so that a resumed run looks when a
+    straight one does."""
+    epochs = max(1, -(-every // per_epoch))
+    return done == total or done % (per_epoch * epochs) == 0
+
+
+def _look(watch: Watch, learner: Learner, fabric: Any, stop: StopRequest, *, step: int, total: int) -> dict[str, float]:
+    """What the watch sees, in the first process; all get it, or the error.
+
+    Returns:
+        Nothing where a request to stop cut the look short.
+    """
+    seen: dict[str, float] = {}
+    error: SslechoError | None = None
+    if fabric.is_global_zero:
+        learner.eval()
+        try:
+            with torch.no_grad(), stop.cuts_short():
+                seen = watch.check(learner, step=step, total=total)
+        except SslechoError as raised:
+            error = raised
+        finally:
+            learner.train()
+    seen, error = fabric.broadcast((seen, error))
+    if error is not None:
+        raise error
+    return seen
+
+
+def _with_joint_batch_norm(module: nn.Module, fabric: Any) -> nn.Module:
+    """The module with batch norm over all processes' frames, where that can be."""
+    norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    if fabric.world_size == 1 or not norms:
+        return module
+    if fabric.device.type == "cuda":
+        from timm.layers import convert_sync_batchnorm  # torch's loses the activation of timm's own batch norms
+
+        return convert_sync_batchnorm(module)
+    if fabric.is_global_zero:
+        warn(
+            f"batch norm sees only a process's own frames on CPUs, 1/{fabric.world_size} of each batch; "
+            "raise --batch-size, or take a network with layer norm, such as a ViT"
+        )
+    return module
 
 
 def _any_process(fabric: Any, asked: bool) -> bool:
@@ -164,25 +280,6 @@ def _any_process(fabric: Any, asked: bool) -> bool:
     if fabric.world_size == 1:
         return asked
     return bool(fabric.all_reduce(torch.tensor(float(asked), device=fabric.device), reduce_op="sum") > 0)
-
-
-def as_channels_last(module: nn.Module) -> Any:
-    """The module with its convolutions' weights in the order that is fastest on CPUs and GPUs alike."""
-    return module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-
-
-def make_optimizer(module: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-    """SGD with momentum or AdamW; biases and norms (vectors) are not decayed.
-
-    Fused: one pass over all parameters, on the CPU too, where the plain loop over tensors takes a tenth of a step.
-    """
-    trained = [p for p in module.parameters() if p.requires_grad]  # a teacher's weights are not
-    decayed = [p for p in trained if p.ndim > 1]
-    free = [p for p in trained if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": plan.weight_decay}, {"params": free, "weight_decay": 0.0}]
-    if plan.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=plan.lr, momentum=0.9, fused=True)
-    return torch.optim.AdamW(groups, lr=plan.lr, fused=True)
 
 
 def _step(
@@ -195,9 +292,11 @@ def _step(
     fabric: Any,
     seed: int,
     now: Now,
-) -> Float[Tensor, ""]:
-    bare = _bare(module)
-    objective = bare.objective
+    guard: Guard | None = None,
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """One step; its loss, and the norm of the gradient of all trained weights."""
+    learner = bare(module)
+    objective = learner.objective
     batch = show(loaded, makers, now, n_draws=objective.n_draws, seed=seed, device=fabric.device)
     known = known_of(loaded.rows, frames, now, fabric.device)
     outputs = module(batch)
@@ -211,14 +310,12 @@ def _step(
         known = Known(gathered(known.clips), gathered(known.labels), now)
     loss = objective.loss(outputs, known)
     fabric.backward(loss)
+    fabric.strategy.precision.unscale_gradients(optimizer.optimizer)  # in float16 they are scaled up until here
+    grad_norm = get_total_norm([p.grad for p in module.parameters() if p.grad is not None])
+    if guard is not None:
+        guard.judge(now.step, loss, grad_norm)
+        optimizer.optimizer.found_inf = guard.flag  # in float16 the scaler sets its own
     optimizer.step()
     optimizer.zero_grad()
-    objective.after_step(bare.encoder, now)
-    return loss.detach()
-
-
-def _bare(module: Any) -> Learner:
-    """The module itself, without what Fabric wrapped around it."""
-    while not isinstance(module, Learner):
-        module = module.module
-    return module
+    objective.after_step(learner.encoder, now)
+    return loss.detach(), grad_norm

@@ -1,4 +1,4 @@
-"""Mean loss, throughput and waiting of a run."""
+"""Mean loss, gradient norm, throughput and waiting of a run."""
 
 import math
 import time
@@ -22,20 +22,34 @@ class Meter:
         self._wait = self._all_wait = 0.0
         self._steps = 0
         self._last_loss = math.nan
+        self._norm = torch.tensor(math.nan)
+
+    @property
+    def has_read(self) -> bool:
+        """Whether there is a loss to tell."""
+        return not math.isnan(self._last_loss)
 
     def waited(self, seconds: float) -> None:
         self._wait += seconds
         self._all_wait += seconds
 
-    def stepped(self, loss: Tensor) -> None:
+    def paused(self, seconds: float) -> None:
+        """Time that went into something else than training counts nowhere."""
+        self._started += seconds
+        self._since += seconds
+
+    def stepped(self, loss: Tensor, grad_norm: Tensor) -> None:
+        self._norm = grad_norm
         self._losses.append(loss)  # a tensor: reading it here would make the device wait
         self._steps += 1
 
     def read(self) -> dict[str, float]:
+        """`loss`, mean since the last reading; `grad_norm` of the last step; `images_per_s`, `data_wait`."""
         self._last_loss = float(torch.stack(self._losses).mean())
         seconds = max(time.monotonic() - self._since, 1e-9)
         said = {
             "loss": self._last_loss,
+            "grad_norm": float(self._norm),
             "images_per_s": len(self._losses) * self._batch_size / seconds,
             "data_wait": self._wait / seconds,
         }

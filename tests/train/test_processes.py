@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from sslecho.objectives import OBJECTIVES
-from sslecho.train.checkpoint import NAME
+from sslecho.train.checkpoint import newest
 
 PROGRAM = Path(__file__).with_name("joint_batch.py")
 
@@ -18,7 +18,7 @@ def test_two_processes_have_the_weights_of_one(tmp_path):
             [sys.executable, PROGRAM, processes, tmp_path / processes], check=True, capture_output=True, timeout=280
         )
     for method in OBJECTIVES:
-        one, two = (torch.load(tmp_path / n / method / NAME, weights_only=True)["module"] for n in "12")
+        one, two = (torch.load(newest(tmp_path / n / method), weights_only=True)["module"] for n in "12")
         assert one.keys() == two.keys()
         for name, value in one.items():
             assert torch.allclose(value.float(), two[name].float(), rtol=1e-4, atol=1e-6), f"{method}: {name}"

@@ -1,0 +1,47 @@
+"""What is trained: encoder and objective as one module, and the optimizer of its weights."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sslecho.models.encoder import Encoder
+from sslecho.objectives.objective import Batch, Objective
+
+
+class Learner(nn.Module):
+    """Encoder and objective as one module, so that processes exchange the gradients of both."""
+
+    def __init__(self, encoder: Encoder, objective: Objective):
+        super().__init__()
+        self.encoder, self.objective = encoder, objective
+
+    def forward(self, batch: Batch) -> tuple[Tensor, ...]:
+        return self.objective(self.encoder, batch)
+
+
+def bare(module: Any) -> Learner:
+    """The module itself, without what Fabric wrapped around it."""
+    while not isinstance(module, Learner):
+        module = module.module
+    return module
+
+
+def as_channels_last(module: nn.Module) -> Any:
+    """The module with its convolutions' weights in the order that is fastest on CPUs and GPUs alike."""
+    return module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def make_optimizer(module: nn.Module, *, name: str, lr: float, weight_decay: float) -> torch.optim.Optimizer:
+    """SGD with momentum or AdamW; biases and norms (vectors) are not decayed.
+
+    Fused: one pass over all parameters, on the CPU too, where the plain loop over tensors takes a tenth of a step.
+    A fused optimizer also leaves out a step by a flag on the device, see `guard.py`.
+    """
+    trained = [p for p in module.parameters() if p.requires_grad]  # a teacher's weights are not
+    decayed = [p for p in trained if p.ndim > 1]
+    free = [p for p in trained if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
+    if name == "sgd":
+        return torch.optim.SGD(groups, lr=lr, momentum=0.9, fused=True)
+    return torch.optim.AdamW(groups, lr=lr, fused=True)
