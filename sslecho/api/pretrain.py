@@ -24,7 +24,8 @@ from sslecho.objectives import OBJECTIVES
 from sslecho.objectives.objective import MethodSettings, Objective
 from sslecho.rundir import RunDir, warn
 from sslecho.train.batches import Frames
-from sslecho.train.device import choose_device, choose_precision, make_fabric
+from sslecho.train.checkpoint import Saving
+from sslecho.train.device import choose_compiler, choose_device, choose_precision, make_fabric
 from sslecho.train.log import TrainingLog
 from sslecho.train.loop import Plan, fit
 
@@ -133,6 +134,8 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
         fabric=fabric,
         folder=out,
         log=TrainingLog(out, active=fabric.is_global_zero),
+        saving=Saving(settings.checkpoint_seconds, settings.keep_checkpoints),
+        backend=choose_compiler(settings.compile, device),
     )
     encoder = encoder.to("cpu")
     if fabric.is_global_zero:

@@ -144,6 +144,15 @@ class PretrainSettings(Machine):
     device: str = option("auto", "Where to train.", choices=("auto", "cpu", "cuda"), decides=False)
     devices: int = option(1, "GPUs or processes on this machine.", minimum=1)
     nodes: int = option(1, "Machines, each started by torchrun.", minimum=1)
+    compile: str = option(
+        "auto", "Compile the network: auto does on CUDA.", choices=("auto", "on", "off"), decides=False
+    )
+    checkpoint_seconds: float = option(
+        120.0, "Time between two checkpoints; 0 makes one after every step.", minimum=0.0, decides=False
+    )
+    keep_checkpoints: int = option(
+        2, "How many of the latest checkpoints stay beside the best.", minimum=1, decides=False
+    )
     seed: int = option(0, "Decides every random number.", minimum=0)
 
 

@@ -59,6 +59,17 @@ def cpu_has_bf16() -> bool:
     return any(bool(check()) for check in asked if check is not None)
 
 
+def choose_compiler(compile: str, device: str) -> str | None:
+    """Resolve "auto", "on" or "off".
+
+    On a CPU it must be asked for, since it needs a C++ compiler there.
+
+    Returns:
+        A backend of `torch.compile`, or None.
+    """
+    return "inductor" if compile == "on" or (compile == "auto" and device == "cuda") else None
+
+
 def make_fabric(*, device: str, devices: int, nodes: int, precision: str) -> Any:
     """A launched `lightning_fabric.Fabric` for a resolved device and precision.
 

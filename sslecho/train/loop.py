@@ -264,7 +264,7 @@ def _with_joint_batch_norm(module: nn.Module, fabric: Any) -> nn.Module:
     if fabric.world_size == 1 or not norms:
         return module
     if fabric.device.type == "cuda":
-        from timm.layers import convert_sync_batchnorm  # torch's loses the activation of timm's own batch norms
+        from timm.layers.norm_act import convert_sync_batchnorm  # torch's loses the activation in timm's own norms
 
         return convert_sync_batchnorm(module)
     if fabric.is_global_zero:
