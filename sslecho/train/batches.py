@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 
-from sslecho.data.sampler import Groups, epoch_batches, partners
+from sslecho.data.partners import Partners
+from sslecho.data.sampler import class_batches, clip_batches, epoch_batches
 from sslecho.objectives.objective import Known, Now
 
 UNKNOWN = -1
@@ -28,6 +29,9 @@ class Frames:
         repeat_of_frame: a number of every frame of the store; frames with equal numbers are never negatives of
             each other. None makes it the clip.
         sectors: the sector of every frame, see views/sector.py; None where it is not known.
+        time_s: the time of every frame of the store in its clip, in seconds, NaN where unknown; None knows none.
+        max_gap_s: partners are drawn from frames that are less than this apart in time; None takes the whole group.
+        batches: one of `data.sampler.BATCHES`; "classes" needs labels.
     """
 
     read: Callable[[np.ndarray], np.ndarray]
@@ -37,6 +41,14 @@ class Frames:
     label_of_frame: Int64[np.ndarray, " n_frames"] | None = None
     repeat_of_frame: Int64[np.ndarray, " n_frames"] | None = None
     sectors: Any | None = None
+    time_s: Float64[np.ndarray, " n_frames"] | None = None
+    max_gap_s: float | None = None
+    batches: str = "frames"
+
+    @property
+    def alike(self) -> Int64[np.ndarray, " n_frames"]:
+        """Frames with equal numbers are never negatives of each other."""
+        return self.clip_of_frame if self.repeat_of_frame is None else self.repeat_of_frame
 
 
 def row_batches(
@@ -44,22 +56,34 @@ def row_batches(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows and partners' rows for each step from `start` on, this process's share of them."""
     per_epoch = len(frames.rows) // batch_size
-    members = None if frames.partner_group is None else Groups(frames.rows, frames.partner_group)
+    drawn = None
+    if frames.partner_group is not None:
+        drawn = Partners(frames.rows, frames.partner_group, time_s=frames.time_s, max_gap_s=frames.max_gap_s)
     for step in range(start, per_epoch * epochs):
         epoch, at = divmod(step, per_epoch)
         if step == start or at == 0:
-            order = epoch_batches(frames.rows, batch_size=batch_size, seed=seed, epoch=epoch)
+            order = _epoch(frames, batch_size=batch_size, seed=seed, epoch=epoch)
         first = order[at]
-        second = first
-        if members is not None and frames.partner_group is not None:
-            second = partners(first, frames.partner_group, members, seed=seed, epoch=epoch)
+        second = first if drawn is None else drawn.draw(first, seed=seed, epoch=epoch)
         yield first[rank::world], second[rank::world]
+
+
+def _epoch(frames: Frames, *, batch_size: int, seed: int, epoch: int) -> np.ndarray:
+    """The batches of an epoch, of all processes."""
+    if frames.batches == "clips":
+        return clip_batches(frames.rows, frames.alike, batch_size=batch_size, seed=seed, epoch=epoch)
+    if frames.batches == "classes":
+        if frames.label_of_frame is None:
+            raise ValueError("batches of classes need labels")
+        return class_batches(
+            frames.rows, frames.alike, frames.label_of_frame, batch_size=batch_size, seed=seed, epoch=epoch
+        )
+    return epoch_batches(frames.rows, batch_size=batch_size, seed=seed, epoch=epoch)
 
 
 def known_of(rows: Int64[np.ndarray, " n"], frames: Frames, now: Now, device: torch.device) -> Known:
     """Groups without negatives among themselves, and classes, of a batch's frames."""
-    alike = frames.clip_of_frame if frames.repeat_of_frame is None else frames.repeat_of_frame
-    clips = torch.from_numpy(alike[rows]).to(device)
+    clips = torch.from_numpy(frames.alike[rows]).to(device)
     if frames.label_of_frame is None:
         return Known(clips, torch.full_like(clips, UNKNOWN), now)
     return Known(clips, torch.from_numpy(frames.label_of_frame[rows]).to(device), now)

@@ -5,9 +5,10 @@ import torch
 
 from sslecho.objectives.objective import Now
 from sslecho.train.batches import Frames, known_of
-from sslecho.train.pictures import Loaded, load, show
-from sslecho.views.geometry import Fan, Pose
+from sslecho.train.pictures import load, show
+from sslecho.views.fan import Fan
 from sslecho.views.policies import POLICIES, Views, local_policy, policy
+from sslecho.views.pose import Pose
 
 CPU = torch.device("cpu")
 NOW = Now(7, 20, 1.75)
@@ -52,12 +53,11 @@ def test_draws_follow_seed_epoch_and_frame_and_not_the_batch():
 
 
 def test_labels_are_unknown_unless_given():
-    nothing = torch.empty((0, 0, 0), dtype=torch.uint8)
-    loaded = Loaded(np.array([0, 5]), np.array([0, 5]), nothing, nothing)
-    known = known_of(loaded.rows, frames(), NOW, CPU)
+    rows = np.array([0, 5])
+    known = known_of(rows, frames(), NOW, CPU)
     assert known.clips.tolist() == [0, 1]
     assert known.labels.tolist() == [-1, -1]
-    assert known_of(loaded.rows, frames(label_of_frame=np.arange(12) - 1), NOW, CPU).labels.tolist() == [-1, 4]
+    assert known_of(rows, frames(label_of_frame=np.arange(12) - 1), NOW, CPU).labels.tolist() == [-1, 4]
 
 
 def test_small_crops_show_the_share_that_is_asked_for_and_keep_the_fan():
