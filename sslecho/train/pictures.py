@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from sslecho.objectives.objective import Batch, Now
 from sslecho.train.batches import Frames
+from sslecho.views.beams import to_device
 from sslecho.views.keyed import uniforms
 from sslecho.views.policies import Views
 
@@ -21,6 +22,8 @@ class Loaded(NamedTuple):
     partner_rows: Int64[np.ndarray, " n"]
     pictures: UInt8[Tensor, "n h w"]
     partner_pictures: UInt8[Tensor, "n h w"]
+    outlines: Float[Tensor, "n 11"] | None
+    partner_outlines: Float[Tensor, "n 11"] | None
 
 
 def load(frames: Frames, pair: tuple[np.ndarray, np.ndarray] | None) -> Loaded | None:
@@ -29,7 +32,9 @@ def load(frames: Frames, pair: tuple[np.ndarray, np.ndarray] | None) -> Loaded |
         return None
     first, second = pair
     pictures = torch.from_numpy(frames.read(first))
-    return Loaded(first, second, pictures, pictures if second is first else torch.from_numpy(frames.read(second)))
+    partners = pictures if second is first else torch.from_numpy(frames.read(second))
+    outlines = [None if frames.sectors is None else frames.sectors.rows(rows) for rows in pair]
+    return Loaded(first, second, pictures, partners, *outlines)
 
 
 def show(loaded: Loaded, makers: Sequence[Views], now: Now, *, n_draws: int, seed: int, device: torch.device) -> Batch:
@@ -39,13 +44,17 @@ def show(loaded: Loaded, makers: Sequence[Views], now: Now, *, n_draws: int, see
         makers: one a view. The even ones show the frame, the odd ones its partner.
         n_draws: further uniform numbers a frame, for the objective.
     """
-    rows, partner_rows, pictures, partner_pictures = loaded
+    rows, partner_rows, pictures, partner_pictures, outlines, partner_outlines = loaded
     epoch = int(now.epoch)
-    prepared = makers[0].prepare(pictures.to(device, non_blocking=True))
+    prepared = makers[0].prepare(pictures.to(device, non_blocking=True), _on(device, outlines))
     partner = prepared
     if partner_pictures is not pictures:
-        partner = makers[0].prepare(partner_pictures.to(device, non_blocking=True))
+        partner = makers[0].prepare(partner_pictures.to(device, non_blocking=True), _on(device, partner_outlines))
     shown = ((prepared, rows), (partner, partner_rows))
     views = tuple(maker(*shown[view % 2], epoch=epoch, view=view) for view, maker in enumerate(makers))
     draws = torch.from_numpy(uniforms(seed, epoch, rows, len(makers), n_draws)).to(device)
     return Batch(views, draws, now)
+
+
+def _on(device: torch.device, outlines: Tensor | None) -> Tensor | None:
+    return None if outlines is None else to_device(outlines, device)

@@ -1,36 +1,84 @@
 """What every augmentation is: a count of numbers, a draw, an apply.
 
-The picture contract: float32 [n, 1, h, w], gray levels in [0, 1], log-compressed, 0 = below the display's
-floor or outside the sector. An augmentation keeps shape, range and dtype, changes nothing at zero strength,
-and never lights a pixel that was 0 for being outside the sector.
+The contract: gray levels float32 [n, 1, h, w] in [0, 1], log-compressed, 0 = at the display's floor or below. With
+them goes the sector's mask. Changes of gray leave pixels outside the mask as they are, to the bit; changes of place
+carry the mask along, and outside it is exactly 0. At zero strength nothing changes.
 """
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple, final
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
+
+from sslecho.views.beams import Beams
 
 Params = dict[str, Tensor]
 
 DISPLAY_RANGE_DB = 60.0  # what the gray scale is taken to span: the usual preset of adult echo
 
 
+class Scan(NamedTuple):
+    """Pictures, what of them lies inside the sector, and where the beams run."""
+
+    pixels: Float[Tensor, "n 1 h w"]
+    mask: Bool[Tensor, "n 1 h w"]
+    beams: Beams
+
+    @property
+    def depth(self) -> Float[Tensor, "n 1 h w"]:
+        """Along the beam, 0 at the probe's face and 1 at the far end."""
+        return self.beams.depth(*self.pixels.shape[-2:])
+
+    @property
+    def across(self) -> Float[Tensor, "n 1 h w"]:
+        """Across the beams, -1 at the left edge of the sector and 1 at the right."""
+        return self.beams.across(*self.pixels.shape[-2:])
+
+    def take(self, index: Int64[Tensor, " k"]) -> "Scan":
+        """Some of the pictures."""
+        return Scan(self.pixels[index], self.mask[index], self.beams.take(index))
+
+    def put(self, index: Int64[Tensor, " k"], other: "Scan") -> "Scan":
+        """The same with some of the pictures replaced."""
+        return Scan(
+            self.pixels.index_copy(0, index, other.pixels),
+            self.mask.index_copy(0, index, other.mask),
+            self.beams.put(index, other.beams),
+        )
+
+
 class Augmentation(ABC):
     """One family of changes. Subclasses are final, frozen dataclasses of their strengths.
 
-    `n_draws` uniform numbers a picture decide everything that is random.
+    `n_draws` uniform numbers a picture decide everything that is random, but for whether it takes place at all:
+    `Views` decides that by `probability`, and applies it to those pictures alone.
     """
 
     n_draws: int
+    probability: float = 1.0
 
     @abstractmethod
     def draw(self, u: Float[Tensor, "n draws"]) -> Params:
         """Turn uniform numbers into parameters, one row a picture; they can be recorded and replayed."""
 
     @abstractmethod
-    def apply(self, x: Float[Tensor, "n 1 h w"], params: Params) -> Float[Tensor, "n 1 h w"]:
+    def apply(self, scan: Scan, params: Params) -> Scan:
         """Apply the parameters of each picture to that picture."""
+
+
+class Intensity(Augmentation):
+    """A change of gray: what is outside the sector stays, and gray levels stay in [0, 1]."""
+
+    @abstractmethod
+    def change(self, scan: Scan, params: Params) -> Float[Tensor, "n 1 h w"]:
+        """New gray levels, of which those outside the sector or the range don't count."""
+
+    @final
+    def apply(self, scan: Scan, params: Params) -> Scan:
+        changed = self.change(scan, params).clamp_(0, 1)
+        return scan._replace(pixels=torch.where(scan.mask, changed, scan.pixels))
 
 
 def between(u: Float[Tensor, " n"], low: float, high: float) -> Float[Tensor, " n"]:
@@ -43,11 +91,11 @@ def happens(u: Float[Tensor, " n"], probability: float) -> Bool[Tensor, " n"]:
     return u < probability
 
 
-def depth(x: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "1 1 h 1"]:
-    """Depth below the top of the picture, 0 at the top to 1 at the bottom."""
-    return torch.linspace(0, 1, x.shape[-2], device=x.device).view(1, 1, -1, 1)
-
-
 def column(values: Float[Tensor, " n"]) -> Float[Tensor, "n 1 1 1"]:
     """Numbers of n pictures, shaped to broadcast over their pixels."""
     return values.view(-1, 1, 1, 1)
+
+
+def height_width(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Height and width from a side, or from themselves."""
+    return (size, size) if isinstance(size, int) else size

@@ -1,0 +1,128 @@
+"""Where the beams of each picture run, on the device: depth along a beam, place across, and what lies inside.
+
+Points are (x, y) in units of half a stored picture's side, (-1, -1) its top left corner. A fan's beams leave its apex
+at angles from straight down, positive to the right; those of an upright rectangle are its columns.
+"""
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+
+class At(IntEnum):
+    """Columns of an outline."""
+
+    APEX_X = 0
+    APEX_Y = 1
+    LEFT = 2  # angles of the edges
+    RIGHT = 3
+    NEAR = 4  # radii of the arcs; a rectangle has 0 for both
+    FAR = 5
+    X0 = 6  # the upright box that cuts a fan off, or that is the rectangle
+    Y0 = 7
+    X1 = 8
+    Y1 = 9
+    MM = 10  # millimeters a unit; nan where it is not known
+
+
+N_COLUMNS = len(At)
+WHOLE = (0.0, -1.0, 0.0, 0.0, 0.0, 0.0, -1.0, -1.0, 1.0, 1.0, float("nan"))  # all of the picture, beams are columns
+
+
+@dataclass(frozen=True)
+class Beams:
+    """Geometry of n pictures.
+
+    Args:
+        outline: a row a picture, with the columns of `At`.
+        matrix: from a point of the picture, in units of half its shorter side, to one of the outline's.
+    """
+
+    outline: Float[Tensor, "n 11"]
+    matrix: Float[Tensor, "n 2 3"]
+
+    @classmethod
+    def of_stored(cls, outline: Float[Tensor, "n 11"]) -> "Beams":
+        """Of pictures as they are stored."""
+        return cls(outline, torch.eye(2, 3, device=outline.device).expand(len(outline), 2, 3))
+
+    def take(self, index: Int64[Tensor, " k"]) -> "Beams":
+        """Those of some of the pictures."""
+        return Beams(self.outline[index], self.matrix[index])
+
+    def put(self, index: Int64[Tensor, " k"], other: "Beams") -> "Beams":
+        """The same with those of some of the pictures replaced."""
+        return Beams(self.outline.index_copy(0, index, other.outline), self.matrix.index_copy(0, index, other.matrix))
+
+    def cut_to(self, **columns: Float[Tensor, " n"]) -> "Beams":
+        """The same beams with other columns of the outline, named in small letters."""
+        outline = self.outline.clone()
+        for name, values in columns.items():
+            outline[:, At[name.upper()]] = values
+        return replace(self, outline=outline)
+
+    def __getitem__(self, at: At) -> Float[Tensor, "n 1 1 1"]:
+        return self.outline[:, at].view(-1, 1, 1, 1)
+
+    @cached_property
+    def is_fan(self) -> Bool[Tensor, " n"]:
+        """False for rectangles."""
+        return self.outline[:, At.FAR] > 0
+
+    def places(self, height: int, width: int) -> tuple[Float[Tensor, "n 1 h w"], Float[Tensor, "n 1 h w"]]:
+        """The outline's x and y of each pixel's center."""
+        u, v = pixel_centers(height, width, self.matrix.device)
+        across, down, start = (self.matrix[:, :, k].view(-1, 2, 1, 1) for k in range(3))
+        at = (across * u.view(1, 1, 1, -1) + start).unsqueeze(2), (down * v.view(1, 1, -1, 1)).unsqueeze(2)
+        x, y = (at[0][:, k] + at[1][:, k] for k in (0, 1))
+        return x, y
+
+    def inside(self, x: Float[Tensor, "n 1 h w"], y: Float[Tensor, "n 1 h w"]) -> Bool[Tensor, "n 1 h w"]:
+        """Whether points of the outline's plane lie in the sector."""
+        half_x, half_y = (self[At.X1] - self[At.X0]) / 2, (self[At.Y1] - self[At.Y0]) / 2
+        box = (x - (self[At.X0] + half_x)).abs_() <= half_x
+        box &= (y - (self[At.Y0] + half_y)).abs_() <= half_y
+        dx, dy = x - self[At.APEX_X], y - self[At.APEX_Y]
+        square = (dx * dx).addcmul_(dy, dy)
+        fan = square <= self[At.FAR].square()
+        fan &= square >= self[At.NEAR].square()
+        left, right = self[At.LEFT], self[At.RIGHT]
+        fan &= dx * left.cos() >= dy * left.sin()
+        fan &= dx * right.cos() <= dy * right.sin()
+        fan |= ~self.is_fan.view(-1, 1, 1, 1)
+        return box.logical_and_(fan)
+
+    def depth(self, height: int, width: int) -> Float[Tensor, "n 1 h w"]:
+        """Along the beam, 0 at the near arc (or top) and 1 at the far arc (or bottom)."""
+        x, y = self.places(height, width)
+        dx, dy = x - self[At.APEX_X], y - self[At.APEX_Y]
+        radius = dx.square_().addcmul_(dy, dy).sqrt_()
+        fan = self.is_fan.view(-1, 1, 1, 1)
+        start = torch.where(fan, self[At.NEAR], self[At.Y0])
+        length = torch.where(fan, self[At.FAR], self[At.Y1]) - start
+        return torch.where(fan, radius, y).sub_(start).div_(length)
+
+    def across(self, height: int, width: int) -> Float[Tensor, "n 1 h w"]:
+        """Across the beams, -1 at the left edge and 1 at the right."""
+        x, y = self.places(height, width)
+        fan = self.is_fan.view(-1, 1, 1, 1)
+        angle = torch.atan2(x - self[At.APEX_X], y - self[At.APEX_Y])
+        low, high = torch.where(fan, self[At.LEFT], self[At.X0]), torch.where(fan, self[At.RIGHT], self[At.X1])
+        return torch.where(fan, angle, x).sub_((low + high) / 2).div_((high - low) / 2)
+
+
+def pixel_centers(height: int, width: int, device: torch.device) -> tuple[Float[Tensor, " w"], Float[Tensor, " h"]]:
+    """Places of the pixels across and down, in units of half the shorter side, 0 in the middle."""
+    shorter = min(height, width)
+    across, down = ((torch.arange(length, device=device) * 2.0 + (1 - length)) / shorter for length in (width, height))
+    return across, down
+
+
+def to_device(values: Tensor, device: torch.device) -> Tensor:
+    """Move what was made on the host without waiting for the device."""
+    # A copy from pageable memory waits for the stream; one from pinned memory does not.
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)

@@ -1,0 +1,187 @@
+"""Where the anatomy lies in the picture: each pixel of the result is looked up once."""
+
+from dataclasses import dataclass
+from typing import Literal, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from sslecho.views.beams import At, Beams
+from sslecho.views.transform import Augmentation, Params, Scan, between, column, happens, height_width
+
+# Ours: a narrow fan that turns by more than this share of its half-angle would lose much of what it shows.
+MOST_TURN = 0.4
+
+
+@final
+@dataclass(frozen=True)
+class Pose(Augmentation):
+    """Crop, aspect, depth, sector angle, rotation about the apex, shift, shear and flips as one map, sampled once.
+
+    A result point p becomes c(p) by crop, shear, shift and flips; that is scaled by 1 / depth about the middle of the
+    probe's face; then, in beam coordinates about the apex, (r, theta) is looked up at
+    (r, mid + (theta + angle - mid) / spread), where mid is the middle of the sector.
+
+    Args:
+        size: of the result in pixels, a side or height and width. A stored picture is letterboxed into it.
+        min_area, max_area: smallest and largest share of the picture that a crop keeps.
+        aspect: largest relative change of width against height.
+        depth: largest change of scale about the probe's face; 1.25 shows 4/5 of the depth, or 5/4 of it.
+        least_depth: the smallest, where it is not 1 / depth.
+        spread: largest change of the angle between beams, as a factor; for a rectangle, of its width.
+        rotation_deg: largest rotation to either side.
+        about: rotate about the "apex" (the probe rocks) or the "center" of the picture.
+        keep_fan: what turns or grows out of the sector's own outline is cut off, as on a screen; without it the
+            outline moves with what it shows.
+        shift: largest shift along each axis, as a share of the picture.
+        shear: largest slant, in radians.
+        flip_x: probability of a left-right mirror image.
+        flip_y: probability of an upside-down image, which puts shadows above what casts them.
+    """
+
+    size: int | tuple[int, int]
+    min_area: float = 1.0
+    max_area: float = 1.0
+    aspect: float = 0.0
+    depth: float = 1.0
+    least_depth: float | None = None
+    spread: float = 1.0
+    rotation_deg: float = 0.0
+    about: Literal["apex", "center"] = "apex"
+    keep_fan: bool = True
+    shift: float = 0.0
+    shear: float = 0.0
+    flip_x: float = 0.0
+    flip_y: float = 0.0
+    n_draws = 12
+
+    def draw(self, u: Float[Tensor, "n draws"]) -> Params:
+        scale = between(u[:, 0], self.min_area, self.max_area).sqrt()
+        stretch = (1 + self.aspect) ** (between(u[:, 1], -1.0, 1.0) / 2)
+        width, height = (scale * stretch).clamp(max=1), (scale / stretch).clamp(max=1)
+        # Where 1 / depth and depth are equally far from 1, as factors are.
+        least = 1 / self.depth if self.least_depth is None else self.least_depth
+        return {
+            "width": width,
+            "height": height,
+            # A crop lies anywhere inside the picture.
+            "center_x": between(u[:, 2], -1.0, 1.0) * (1 - width),
+            "center_y": between(u[:, 3], -1.0, 1.0) * (1 - height),
+            "depth": least * (self.depth / least) ** u[:, 4],
+            "spread": self.spread ** between(u[:, 5], -1.0, 1.0),
+            "angle_deg": between(u[:, 6], -1.0, 1.0) * self.rotation_deg,
+            "shift_x": between(u[:, 7], -1.0, 1.0) * self.shift,
+            "shift_y": between(u[:, 8], -1.0, 1.0) * self.shift,
+            "shear": between(u[:, 9], -1.0, 1.0) * self.shear,
+            "mirror_x": torch.where(happens(u[:, 10], self.flip_x), -1.0, 1.0),
+            "mirror_y": torch.where(happens(u[:, 11], self.flip_y), -1.0, 1.0),
+        }
+
+    def apply(self, scan: Scan, params: Params) -> Scan:
+        height, width = height_width(self.size)
+        lookup = _Lookup(scan.beams, params, about=self.about, keep_fan=self.keep_fan)
+        x, y = lookup.turned.places(height, width)
+        if self.spread != 1:
+            x, y = lookup.narrowed(x, y)
+        mask = lookup.limits.inside(x, y)
+        if scan.pixels.shape[-1] != scan.pixels.shape[-2]:
+            raise ValueError(f"stored pictures are square, not {tuple(scan.pixels.shape[-2:])}")
+        grid = torch.stack([x[:, 0], y[:, 0]], dim=-1)
+        pixels = F.grid_sample(scan.pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        return Scan(pixels.mul_(mask), mask, lookup.shown)
+
+
+class _Lookup:
+    """The beams that a pose makes of others, with the parameters of each picture.
+
+    Attributes:
+        turned: from the result's pixels to the stored plane, but for the spread.
+        limits: what is shown, in the stored plane.
+        shown: the beams of the result.
+    """
+
+    def __init__(self, beams: Beams, params: Params, *, about: str, keep_fan: bool):
+        o = beams.outline
+        fan = beams.is_fan
+        apex_x, apex_y = o[:, At.APEX_X], o[:, At.APEX_Y]
+        left, right, near, far = (o[:, at] for at in (At.LEFT, At.RIGHT, At.NEAR, At.FAR))
+        self._mid, half = (left + right) / 2, (right - left) / 2
+        top_x, top_y = (o[:, At.X0] + o[:, At.X1]) / 2, o[:, At.Y0]
+        face_x = torch.where(fan, apex_x + near * self._mid.sin(), top_x)
+        face_y = torch.where(fan, apex_y + near * self._mid.cos(), top_y)
+        angle = torch.deg2rad(params["angle_deg"])
+        self._spread, depth = params["spread"], params["depth"]
+        if about == "apex":
+            angle = torch.where(fan, torch.minimum(torch.maximum(angle, -MOST_TURN * half), MOST_TURN * half), angle)
+            pivot_x, pivot_y = torch.where(fan, apex_x, face_x), torch.where(fan, apex_y, face_y)
+        else:
+            face_x = face_y = pivot_x = pivot_y = torch.zeros_like(angle)
+        a, d = params["width"] * params["mirror_x"], params["height"] * params["mirror_y"]
+        # Millimeters are measured along y.
+        upright = torch.stack(
+            [
+                torch.stack([a, params["shear"] * d, params["center_x"] + 2 * params["shift_x"]], dim=1),
+                torch.stack([torch.zeros_like(d), d, params["center_y"] + 2 * params["shift_y"]], dim=1),
+            ],
+            dim=1,
+        )
+        upright = _about(upright, face_x, face_y, 1 / depth, torch.zeros_like(depth))
+        ones = torch.ones_like(depth)
+        turned = _about(upright, pivot_x, pivot_y, ones, angle)
+        self.turned = Beams(o, _joined(beams.matrix, turned))
+        # About the apex a rotation only renames the beams; else it tilts them.
+        renamed = fan & (about == "apex")
+        turn = torch.where(renamed, angle, 0.0)
+        shown_left = self._mid + (left - self._mid) * self._spread - turn
+        shown_right = self._mid + (right - self._mid) * self._spread - turn
+        if keep_fan and about == "apex":
+            shown_left, shown_right = torch.maximum(shown_left, left), torch.minimum(shown_right, right)
+            far = near + (far - near) / depth.clamp(min=1)
+        self.limits = beams.cut_to(
+            left=self._mid + (shown_left + turn - self._mid) / self._spread,
+            right=self._mid + (shown_right + turn - self._mid) / self._spread,
+            far=far,
+        )
+        self.shown = Beams(
+            beams.cut_to(left=shown_left, right=shown_right, far=far).outline,
+            _joined(beams.matrix, torch.where(renamed[:, None, None], upright, turned)),
+        )
+        self._beams = beams
+
+    def narrowed(
+        self, x: Float[Tensor, "n 1 h w"], y: Float[Tensor, "n 1 h w"]
+    ) -> tuple[Float[Tensor, "n 1 h w"], Float[Tensor, "n 1 h w"]]:
+        """Points whose angle from the sector's middle is divided by the spread, about the apex."""
+        beams, less = self._beams, column(1 / self._spread - 1)
+        dx, dy = x - beams[At.APEX_X], y - beams[At.APEX_Y]
+        turn = (torch.atan2(dx, dy) - column(self._mid)).mul_(less)
+        # Series of sine and cosine: the error for the largest turn, 0.1, is 2e-7.
+        square = turn * turn
+        sine = (square * (1 / 120) - 1 / 6).mul_(square).add_(1).mul_(turn)
+        cosine = (square * (1 / 24) - 1 / 2).mul_(square).add_(1)
+        fan_x = (dx * cosine).addcmul_(dy, sine).add_(beams[At.APEX_X])
+        fan_y = (dy * cosine).addcmul_(dx, sine, value=-1).add_(beams[At.APEX_Y])
+        middle = (beams[At.X0] + beams[At.X1]) / 2
+        fan = beams.is_fan.view(-1, 1, 1, 1)
+        return torch.where(fan, fan_x, torch.addcmul(x, x - middle, less)), torch.where(fan, fan_y, y)
+
+
+def _about(
+    matrix: Float[Tensor, "n 2 3"],
+    x: Float[Tensor, " n"],
+    y: Float[Tensor, " n"],
+    scale: Float[Tensor, " n"],
+    angle: Float[Tensor, " n"],
+) -> Float[Tensor, "n 2 3"]:
+    """A map followed by a scaling, and a turn that adds `angle` to each angle from straight down, about (x, y)."""
+    cos, sin = scale * angle.cos(), scale * angle.sin()
+    rows = [[cos, sin, x - cos * x - sin * y], [-sin, cos, y + sin * x - cos * y]]
+    return _joined(torch.stack([torch.stack(row, dim=1) for row in rows], dim=1), matrix)
+
+
+def _joined(outer: Float[Tensor, "n 2 3"], inner: Float[Tensor, "n 2 3"]) -> Float[Tensor, "n 2 3"]:
+    """The map that is `inner`, then `outer`."""
+    linear = outer[:, :, :2] @ inner
+    return torch.cat([linear[:, :, :2], linear[:, :, 2:] + outer[:, :, 2:]], dim=2)
