@@ -7,6 +7,7 @@ from reference.ntxent import slow_nt_xent
 
 from sslecho.errors import SettingsError
 from sslecho.models.torchvision_ops import mend_torchvision
+from sslecho.objectives import simclr
 from sslecho.objectives.simclr import SimCLRSettings, nt_xent
 
 
@@ -72,3 +73,46 @@ def test_finite_at_tiny_temperatures():
 def test_temperature_must_be_positive(temperature):
     with pytest.raises(SettingsError, match="temperature is .*at least 0.001"):
         SimCLRSettings(temperature=temperature)
+
+
+def told_in_rows(held, monkeypatch, *arguments, **named):
+    """Loss and gradients where at most so many similarities are held at once."""
+    monkeypatch.setattr(simclr, "WHOLE", held)
+    first, second = (projection.clone().requires_grad_() for projection in arguments[:2])
+    loss = nt_xent(first, second, *arguments[2:], **named)
+    (3 * loss).backward()
+    return loss.item(), first.grad, second.grad
+
+
+@pytest.mark.parametrize("rows", [1, 4, 5, 13])
+@pytest.mark.parametrize("labels", [None, [0, 1, -1, -1, 1, 2, 0]])
+def test_a_few_rows_at_a_time_equal_the_slow_loops_and_the_whole(rows, labels, monkeypatch):
+    clips = [0, 0, 1, 2, 2, 2, 3]
+    first, second = projections(7, 5)
+    given = (first, second, torch.tensor(clips))
+    named = {"temperature": 0.2, "labels": None if labels is None else torch.tensor(labels)}
+    whole = told_in_rows(14 * 14, monkeypatch, *given, **named)
+    some = told_in_rows(14 * rows, monkeypatch, *given, **named)
+    assert some[0] == pytest.approx(whole[0], abs=1e-6)
+    for ours, expected in zip(some[1:], whole[1:], strict=True):
+        assert torch.allclose(ours, expected, atol=1e-6, rtol=0)
+        assert expected.abs().max() > 0.01
+    if labels is None:
+        slow = slow_nt_xent(first.double().numpy(), second.double().numpy(), clips, 0.2)
+        assert some[0] == pytest.approx(slow, abs=1e-6)
+
+
+def test_a_large_batch_is_never_a_whole_matrix(monkeypatch):
+    sizes = []
+    logits = simclr._logits
+
+    def noted(*arguments):
+        made = logits(*arguments)
+        sizes.append(made[0].numel())
+        return made
+
+    monkeypatch.setattr(simclr, "_logits", noted)
+    first, second = projections(2100, 4)
+    nt_xent(first, second, torch.arange(2100), temperature=0.1)
+    assert sum(sizes) == 4200 * 4200
+    assert max(sizes) <= simclr.WHOLE
