@@ -10,7 +10,7 @@ import torch
 
 from sslecho.api.nouns import as_store, counts
 from sslecho.api.pretrain_encoder import embed_sample, new_encoder, picture_size, say_match
-from sslecho.api.pretrain_frames import partner_groups, training_rows
+from sslecho.api.pretrain_frames import frames_a_step, repeated_clips, training_frames, training_rows
 from sslecho.api.pretrain_labels import known_labels
 from sslecho.api.pretrain_views import view_makers
 from sslecho.api.settings import PretrainSettings
@@ -23,7 +23,6 @@ from sslecho.models.weight_files import read_weights
 from sslecho.objectives import OBJECTIVES
 from sslecho.objectives.objective import MethodSettings, Objective
 from sslecho.rundir import RunDir, warn
-from sslecho.train.batches import Frames
 from sslecho.train.checkpoint import Saving
 from sslecho.train.device import choose_compiler, choose_device, choose_precision, make_fabric
 from sslecho.train.log import TrainingLog
@@ -61,16 +60,9 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
             f"{store.path} has {n_clips} clip to train on; a contrastive loss needs at least 2, "
             "since frames of one clip are no negatives; ingest more clips"
         )
-    if settings.positives == "patient":
-        warn("positives from other clips of a patient remove what tells views apart; use them for diagnosis only")
     device, _ = choose_device(settings.device)
     precision, _ = choose_precision(settings.precision, device)
-    batch_size = min(settings.batch_size, len(rows))
-    if batch_size % (settings.devices * settings.nodes):
-        raise InputError(
-            f"--batch-size {batch_size} does not divide over {settings.devices * settings.nodes} processes; "
-            "choose a multiple of their number"
-        )
+    batch_size = frames_a_step(settings, len(rows), labels)
     if settings.workers:
         torch.set_num_threads(settings.workers)
     how = {name: value for name, value in identity(settings).items() if name not in ("temperature", "method_set")}
@@ -107,20 +99,11 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
         say_match(match)
     if batch_size < settings.batch_size:
         warn(f"--batch-size {settings.batch_size} is more than the {len(rows)} frames; {batch_size} is used")
-    positives = settings.positives
-    if objective.n_views == 1 and positives != "frame":
-        warn(f"--method {settings.method} makes one view of a frame; --positives {positives} has no effect")
-        positives = "frame"
+    frames = training_frames(store, rows, settings, objective, labels)
     trained = fit(
         encoder,
         objective,
-        Frames(
-            store.read,
-            rows,
-            clip_of_frame,
-            partner_groups(store, positives, labels),
-            None if labels is None else labels.of_frame,
-        ),
+        frames,
         view_makers(objective, encoder, settings),
         Plan(
             epochs=settings.epochs,
@@ -155,6 +138,7 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
                 "dim": encoder.dim,
                 **({} if match is None else {"weights": match.as_dict()}),
                 "n_frames": len(rows),
+                "n_repeated_clips": repeated_clips(frames),
                 **({} if labels is None else labels.counts(rows)),
                 **counts(store, np.unique(clip_of_frame[rows])),
                 "split": split,

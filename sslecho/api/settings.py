@@ -131,6 +131,22 @@ class PretrainSettings(Machine):
         "The second view is of the same frame, or of another one of its clip or patient.",
         choices=("frame", "clip", "patient"),
     )
+    max_gap_s: float | None = option(
+        None,
+        "With --positives clip: the second frame is less than so many seconds away, the nearer the likelier.",
+        minimum=1e-3,
+    )
+    repeats: float = option(
+        0.9,
+        "Clips of a patient that correlate above this repeat a view, and are never negatives; 0 or 1: none are sought.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    batches: str = option(
+        "frames",
+        "What makes a batch: frames at random; frames of different clips, where possible; or pairs of a class.",
+        choices=("frames", "clips", "classes"),
+    )
     temperature: float | None = option(None, "Of the loss; by default the method's own.", minimum=1e-3)
     method_set: tuple[str, ...] = option(
         (), "Settings of the method, KEY=VALUE,…; docs/pretraining.md has them, an unknown KEY lists them."

@@ -6,8 +6,6 @@ The batch is that of all processes together; each takes its share of it, so that
 import numpy as np
 from jaxtyping import Int64
 
-BATCHES = ("frames", "clips", "classes")
-
 
 def epoch_batches(
     rows: Int64[np.ndarray, "n"], *, batch_size: int, seed: int, epoch: int

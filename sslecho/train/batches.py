@@ -31,7 +31,7 @@ class Frames:
         sectors: the sector of every frame, see views/sector.py; None where it is not known.
         time_s: the time of every frame of the store in its clip, in seconds, NaN where unknown; None knows none.
         max_gap_s: partners are drawn from frames that are less than this apart in time; None takes the whole group.
-        batches: one of `data.sampler.BATCHES`; "classes" needs labels.
+        batches: how they come together: "frames", "clips" or "classes" (which needs labels), see data/sampler.py.
     """
 
     read: Callable[[np.ndarray], np.ndarray]
