@@ -7,7 +7,7 @@ import torch
 
 from sslecho.api.settings import PretrainSettings
 from sslecho.data.store import Store
-from sslecho.models.encoder import Encoder, plain_size
+from sslecho.models.encoder import Encoder, check_size, plain_size
 from sslecho.models.presets import PRESETS
 from sslecho.models.weight_files import Weights
 from sslecho.models.weights import Match, fit_weights
@@ -65,6 +65,7 @@ def new_encoder(
                 **provenance(),
             },
         )
+    check_size(encoder)
     if weights is None:
         return encoder, None
     match = fit_weights(encoder, weights)

@@ -174,12 +174,35 @@ def create_backbone(name: str, *, image_size: int | tuple[int, int]) -> nn.Modul
         )
     try:
         return timm.create_model(name, num_classes=0, pretrained=False, **_model_args(name, image_size))
-    except (TypeError, ValueError, AssertionError, RuntimeError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"--backbone {name} can't be built for one channel and {size_text(image_size)} pixels ({reason}); "
-            "choose another --image-size, or another architecture"
-        ) from None
+    except NETWORK_ERRORS as error:
+        raise _not_so(name, image_size, error) from None
+
+
+def check_size(encoder: Encoder) -> None:
+    """Embed one black picture, before hours are spent on the way to the first.
+
+    Raises:
+        InputError: the network can't take pictures of this size: no whole number of patches, or nothing left of them.
+    """
+    training, black = encoder.training, torch.zeros(1, 1, 1, dtype=torch.uint8)
+    try:
+        encoder.eval().encode(black.to(next(encoder.parameters()).device))
+    except NETWORK_ERRORS as error:
+        raise _not_so(encoder.backbone, encoder.image_size, error) from None
+    finally:
+        encoder.train(training)
+
+
+# What timm's and torch's layers raise when a picture does not fit them.
+NETWORK_ERRORS = (TypeError, ValueError, AssertionError, RuntimeError, NotImplementedError)
+
+
+def _not_so(name: str, image_size: int | tuple[int, int], error: Exception) -> InputError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return InputError(
+        f"--backbone {name} can't be built for one channel and --image-size {size_text(image_size)} ({reason}); "
+        "choose another size or architecture"
+    )
 
 
 def _model_args(name: str, image_size: int | tuple[int, int]) -> dict[str, Any]:

@@ -28,13 +28,11 @@ class Found(NamedTuple):
     Attributes:
         where: the dictionary and the prefix ("teacher: backbone."), or "" for a plain file.
         state: all that stands there, under the network's own names where it has them.
-        n_known: how many of the network's names are among them.
         others: other places that hold as many.
     """
 
     where: str
     state: dict[str, Tensor]
-    n_known: int
     others: tuple[str, ...]
 
 
@@ -59,14 +57,14 @@ def find_network(content: Mapping[Any, Any], wanted: Collection[str], children: 
     if not places:
         return None
     places.sort(key=lambda place: place[:3])
-    negative, _, where, tensors, prefix, names = places[0]
+    most, _, where, tensors, prefix, names = places[0]
     state = {
         names.get(key.removeprefix(prefix), key.removeprefix(prefix)): value
         for key, value in tensors.items()
         if key.startswith(prefix)
     }
-    others = tuple(place[2] for place in places[1:] if place[0] == negative)
-    return Found(where, state, -negative, others)
+    others = tuple(place[2] for place in places[1:] if place[0] == most)
+    return Found(where, state, others)
 
 
 def first_names(content: Mapping[Any, Any], n: int = 3) -> list[str]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sslecho.errors import InputError
-from sslecho.models.encoder import Encoder, height_width, plain_size
+from sslecho.models.encoder import Encoder, check_size, height_width, plain_size
 from sslecho.models.presets import PRESETS
 from sslecho.models.state_dicts import find_network, first_names
 from sslecho.models.stem import Levels, absorb, gray_stem
@@ -105,6 +105,7 @@ def load_encoder(
     mean, std = IMAGENET.gray
     size = image_size or weights.image_size or own_size(backbone)
     encoder = Encoder(backbone, image_size=size, mean=mean, std=std, provenance=weights.provenance)
+    check_size(encoder)
     encoder.provenance["weights"] = fit_weights(encoder, weights).as_dict()
     return encoder.eval()
 
@@ -143,7 +144,7 @@ def fit_weights(encoder: Encoder, weights: Weights) -> Match:
         )
     own: dict[str, Tensor] = net.state_dict()
     wanted = [name for name in own if not name.endswith("num_batches_tracked")]
-    found = find_network(weights.content, wanted, [name for name, _ in net.named_children()])
+    found = find_network(weights.content, own, [name for name, _ in net.named_children()])
     if found is None:
         raise InputError(
             f"{named}: none of its names ({_listed(first_names(weights.content)) or 'it holds no tensor'}) is one of "

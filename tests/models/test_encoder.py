@@ -6,7 +6,7 @@ import torch
 
 from sslecho.errors import InputError, NounError
 from sslecho.models.baselines import PixelEncoder, random_encoder
-from sslecho.models.encoder import Encoder, resize
+from sslecho.models.encoder import Encoder, check_size, resize
 
 
 @pytest.fixture
@@ -40,10 +40,67 @@ def test_timm_loads_it_without_sslecho(tmp_path, encoder, frames):
     assert torch.allclose(net(x), encoder.encode(frames), atol=1e-5)
 
 
-def test_vision_transformers_take_the_image_size(tmp_path, frames):
-    vit = Encoder("vit_tiny_patch16_224", image_size=64, mean=0.2, std=0.2).eval()
-    vit.save(tmp_path)
-    assert torch.equal(Encoder.load(tmp_path).encode(frames), vit.encode(frames))
+# The smallest of each family that timm has for tests, one that is used, and what has a layer after its features.
+FAMILIES = {
+    "test_resnet": 96,
+    "resnet18": 512,
+    "resnet50": 2048,
+    "test_convnext": 64,
+    "convnext_atto": 320,
+    "test_vit": 64,
+    "vit_tiny_patch16_224": 192,
+    "test_efficientnet": 256,
+    "efficientnet_b0": 1280,
+    "mobilenetv3_small_050": 1024,
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_works_with_one_channel_here_and_in_timm(tmp_path, frames, name):
+    import timm
+
+    torch.manual_seed(2)
+    encoder = Encoder(name, image_size=64, mean=0.2, std=0.3).eval()
+    vectors = encoder.encode(frames)
+    assert vectors.shape == (3, encoder.dim) == (3, FAMILIES[name])
+    # timm starts the last layer of MobileNetV3 and others with zeros: no two pictures are told apart by them.
+    assert (vectors[0] - vectors[1]).abs().max() > 0
+    encoder.save(tmp_path)
+    assert torch.equal(Encoder.load(tmp_path).encode(frames), vectors)
+    net = timm.create_model(f"local-dir:{tmp_path}", pretrained=True).eval()
+    with torch.inference_mode():
+        assert torch.allclose(net((resize(frames, 64) - 0.2) / 0.3), vectors, atol=1e-5)
+    untrained = random_encoder(encoder, seed=5)
+    assert untrained.encode(frames).shape == vectors.shape
+
+
+def test_pictures_are_letterboxed_never_warped():
+    ramp = torch.arange(48, dtype=torch.uint8).mul(5).expand(48, 48)[None]  # 0 to 235 from left to right
+    wide = resize(ramp, (24, 40))
+    assert wide.shape == (1, 1, 24, 40)
+    assert wide[..., :8].abs().max() == wide[..., 32:].abs().max() == 0
+    assert torch.equal(wide[..., 8:32], resize(ramp, 24))
+    high = resize(ramp, (50, 24))
+    assert torch.equal(high[:, :, 13:37], resize(ramp, 24))
+    assert high[:, :, :13].abs().max() == high[:, :, 37:].abs().max() == 0
+    # A frame that is no square is not made one.
+    assert torch.equal(resize(ramp[:, :24], 48)[:, :, 12:36], ramp[:, None, :24].float() / 255)
+
+
+@pytest.mark.parametrize(("name", "side"), [("test_vit", 50), ("test_maxvit", 50)])
+def test_a_size_that_a_network_can_not_take_is_named_with_the_cure(name, side):
+    encoder = Encoder(name, image_size=side, mean=0.2, std=0.2)
+    with pytest.raises(InputError, match=rf"--backbone {name} can't be built .*--image-size {side} \(.+\); choose"):
+        check_size(encoder)
+    assert encoder.training
+
+
+def test_a_size_that_it_can_take_changes_nothing(encoder):
+    encoder.train()
+    before = encoder.hash()
+    check_size(encoder)
+    assert encoder.hash() == before
+    assert encoder.training
 
 
 def test_an_embedding_does_not_depend_on_its_batch(encoder, frames):
