@@ -74,45 +74,46 @@ class Beams:
         return self.outline[:, At.FAR] > 0
 
     def places(self, height: int, width: int) -> tuple[Float[Tensor, "n 1 h w"], Float[Tensor, "n 1 h w"]]:
-        """The outline's x and y of each pixel's center."""
+        """The outline's x and y of each pixel's center, from the apex."""
         u, v = pixel_centers(height, width, self.matrix.device)
-        across, down, start = (self.matrix[:, :, k].view(-1, 2, 1, 1) for k in range(3))
-        at = (across * u.view(1, 1, 1, -1) + start).unsqueeze(2), (down * v.view(1, 1, -1, 1)).unsqueeze(2)
-        x, y = (at[0][:, k] + at[1][:, k] for k in (0, 1))
-        return x, y
+        across, down = self.matrix[:, :, 0], self.matrix[:, :, 1]
+        start = self.matrix[:, :, 2] - self.outline[:, [At.APEX_X, At.APEX_Y]]
+        by_column = across.reshape(-1, 2, 1, 1) * u.view(1, 1, 1, -1) + start.reshape(-1, 2, 1, 1)
+        by_row = down.reshape(-1, 2, 1, 1) * v.view(1, 1, -1, 1)
+        return by_column[:, :1] + by_row[:, :1], by_column[:, 1:] + by_row[:, 1:]
 
     def inside(self, x: Float[Tensor, "n 1 h w"], y: Float[Tensor, "n 1 h w"]) -> Bool[Tensor, "n 1 h w"]:
-        """Whether points of the outline's plane lie in the sector."""
+        """Whether points, given from the apex, lie in the sector."""
         half_x, half_y = (self[At.X1] - self[At.X0]) / 2, (self[At.Y1] - self[At.Y0]) / 2
-        box = (x - (self[At.X0] + half_x)).abs_() <= half_x
-        box &= (y - (self[At.Y0] + half_y)).abs_() <= half_y
-        dx, dy = x - self[At.APEX_X], y - self[At.APEX_Y]
-        square = (dx * dx).addcmul_(dy, dy)
-        fan = square <= self[At.FAR].square()
-        fan &= square >= self[At.NEAR].square()
-        left, right = self[At.LEFT], self[At.RIGHT]
-        fan &= dx * left.cos() >= dy * left.sin()
-        fan &= dx * right.cos() <= dy * right.sin()
-        fan |= ~self.is_fan.view(-1, 1, 1, 1)
-        return box.logical_and_(fan)
+        inside = (x - (self[At.X0] + half_x - self[At.APEX_X])).abs_() <= half_x
+        inside &= (y - (self[At.Y0] + half_y - self[At.APEX_Y])).abs_() <= half_y
+        # Every point of a rectangle's plane passes what makes a fan.
+        fan = self.is_fan.view(-1, 1, 1, 1)
+        square = (x * x).addcmul_(y, y)
+        inside &= square <= torch.where(fan, self[At.FAR].square(), torch.inf)
+        inside &= square >= self[At.NEAR].square()
+        # The sine of the angle from each edge, times the radius.
+        for at, sign in ((At.LEFT, 1.0), (At.RIGHT, -1.0)):
+            cos, sin = (torch.where(fan, sign * f(self[at]), 0.0) for f in (torch.cos, torch.sin))
+            inside &= (x * cos).addcmul_(y, sin, value=-1) >= 0
+        return inside
 
     def depth(self, height: int, width: int) -> Float[Tensor, "n 1 h w"]:
         """Along the beam, 0 at the near arc (or top) and 1 at the far arc (or bottom)."""
         x, y = self.places(height, width)
-        dx, dy = x - self[At.APEX_X], y - self[At.APEX_Y]
-        radius = dx.square_().addcmul_(dy, dy).sqrt_()
         fan = self.is_fan.view(-1, 1, 1, 1)
-        start = torch.where(fan, self[At.NEAR], self[At.Y0])
-        length = torch.where(fan, self[At.FAR], self[At.Y1]) - start
+        start = torch.where(fan, self[At.NEAR], self[At.Y0] - self[At.APEX_Y])
+        length = torch.where(fan, self[At.FAR], self[At.Y1] - self[At.APEX_Y]) - start
+        radius = x.square_().addcmul_(y, y).sqrt_()
         return torch.where(fan, radius, y).sub_(start).div_(length)
 
     def across(self, height: int, width: int) -> Float[Tensor, "n 1 h w"]:
         """Across the beams, -1 at the left edge and 1 at the right."""
         x, y = self.places(height, width)
         fan = self.is_fan.view(-1, 1, 1, 1)
-        angle = torch.atan2(x - self[At.APEX_X], y - self[At.APEX_Y])
-        low, high = torch.where(fan, self[At.LEFT], self[At.X0]), torch.where(fan, self[At.RIGHT], self[At.X1])
-        return torch.where(fan, angle, x).sub_((low + high) / 2).div_((high - low) / 2)
+        low = torch.where(fan, self[At.LEFT], self[At.X0] - self[At.APEX_X])
+        high = torch.where(fan, self[At.RIGHT], self[At.X1] - self[At.APEX_X])
+        return torch.where(fan, torch.atan2(x, y), x).sub_((low + high) / 2).div_((high - low) / 2)
 
 
 def pixel_centers(height: int, width: int, device: torch.device) -> tuple[Float[Tensor, " w"], Float[Tensor, " h"]]:

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
-from torch.nn import functional as F
 
 from sslecho.views.attenuation import Attenuation
 from sslecho.views.beams import WHOLE, Beams, to_device
@@ -185,12 +184,26 @@ class Views:
         """
         if outlines is None:
             outlines = torch.tensor(WHOLE, device=frames.device).expand(len(frames), -1)
-        x = frames.unsqueeze(1).float().mul_(1 / 255)
-        factor = min(frames.shape[-2:]) // (2 * min(self._size))
-        x = F.avg_pool2d(x, factor) if factor > 1 else x
+        x = _averaged(frames, max(1, min(frames.shape[-2:]) // (2 * min(self._size)))).unsqueeze(1)
         beams = Beams.of_stored(outlines)
         # The first pose makes its own mask; what comes before it has none.
         return Scan(x, torch.ones_like(x, dtype=torch.bool), beams)
+
+
+def _averaged(frames: UInt8[Tensor, "n h w"], factor: int) -> Float[Tensor, "n h2 w2"]:
+    """Means of squares of `factor` pixels a side, of gray levels in [0, 1]; what is left over at the end is dropped."""
+    if factor == 1:
+        return frames.float().mul_(1 / 255)
+    height, width = frames.shape[1] // factor * factor, frames.shape[2] // factor * factor
+    # Whole numbers of two bytes: a sixth of the time of `avg_pool2d` on a CPU, and exact. They hold 128 pixels.
+    exact = torch.int16 if factor <= 11 else torch.int32
+    rows = frames[:, 0:height:factor, :width].to(exact)
+    for k in range(1, factor):
+        rows += frames[:, k:height:factor, :width]
+    total = rows[:, :, 0::factor].clone()
+    for k in range(1, factor):
+        total += rows[:, :, k::factor]
+    return total.float().mul_(1 / (255 * factor**2))
 
 
 def _moved(drawn: list[tuple[Tensor, Params]], device: torch.device) -> list[tuple[Tensor, Params]]:

@@ -88,7 +88,8 @@ class Pose(Augmentation):
         mask = lookup.limits.inside(x, y)
         if scan.pixels.shape[-1] != scan.pixels.shape[-2]:
             raise ValueError(f"stored pictures are square, not {tuple(scan.pixels.shape[-2:])}")
-        grid = torch.stack([x[:, 0], y[:, 0]], dim=-1)
+        apex = scan.beams.outline[:, [At.APEX_X, At.APEX_Y]].view(-1, 1, 1, 2)
+        grid = torch.stack([x[:, 0], y[:, 0]], dim=-1).add_(apex)
         pixels = F.grid_sample(scan.pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
         return Scan(pixels.mul_(mask), mask, lookup.shown)
 
@@ -153,19 +154,20 @@ class _Lookup:
     def narrowed(
         self, x: Float[Tensor, "n 1 h w"], y: Float[Tensor, "n 1 h w"]
     ) -> tuple[Float[Tensor, "n 1 h w"], Float[Tensor, "n 1 h w"]]:
-        """Points whose angle from the sector's middle is divided by the spread, about the apex."""
+        """Points (from the apex) whose angle from the sector's middle is divided by the spread, about the apex."""
         beams, less = self._beams, column(1 / self._spread - 1)
-        dx, dy = x - beams[At.APEX_X], y - beams[At.APEX_Y]
-        turn = (torch.atan2(dx, dy) - column(self._mid)).mul_(less)
-        # Series of sine and cosine: the error for the largest turn, 0.1, is 2e-7.
-        square = turn * turn
-        sine = (square * (1 / 120) - 1 / 6).mul_(square).add_(1).mul_(turn)
-        cosine = (square * (1 / 24) - 1 / 2).mul_(square).add_(1)
-        fan_x = (dx * cosine).addcmul_(dy, sine).add_(beams[At.APEX_X])
-        fan_y = (dy * cosine).addcmul_(dx, sine, value=-1).add_(beams[At.APEX_Y])
-        middle = (beams[At.X0] + beams[At.X1]) / 2
         fan = beams.is_fan.view(-1, 1, 1, 1)
-        return torch.where(fan, fan_x, torch.addcmul(x, x - middle, less)), torch.where(fan, fan_y, y)
+        # A rectangle has no angles; its columns move from its middle.
+        turn = torch.atan2(x, y).sub_(column(self._mid)).mul_(torch.where(fan, less, 0.0))
+        # Series of sine and cosine: the error for the largest turn, 0.1, is 3e-6.
+        square = turn * turn
+        cosine = square.mul(-1 / 2).add_(1)
+        sine = square.mul_(-1 / 6).add_(1).mul_(turn)
+        new_x = (x * cosine).addcmul_(y, sine)
+        new_y = cosine.mul_(y).addcmul_(x, sine, value=-1)
+        wider = torch.where(fan, 0.0, less)
+        middle = (beams[At.X0] + beams[At.X1]) / 2 - beams[At.APEX_X]
+        return new_x.addcmul_(x, wider).sub_(middle * wider), new_y
 
 
 def _about(
