@@ -1,11 +1,11 @@
 """What pretraining is measured against: sslecho's own loop, the same step on ready tensors, and lightly.
 
-Each has `rate(steps)`: two-view images per second over so many steps, after as many as it takes to get going.
+Each has `rate(steps)`: two-view images per second over so many steps, after some to get going.
 """
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,10 @@ from sslecho.objectives.simclr import SimCLR, SimCLRSettings
 from sslecho.train import loop
 from sslecho.train.batches import Frames
 from sslecho.train.device import make_fabric
+from sslecho.views.sector import Sectors
 
-WARM_STEPS = 2
+WARM_STEPS = {"cpu": 2, "cuda": 8}  # until the workers' queue is full, and kernels are chosen
+ENDLESS = 10_000  # passes of a loader: in a pass of a few steps its workers would start anew all the time
 TEMPERATURE, DIM = 0.1, 128  # of NT-Xent, and of the vectors that it compares
 RATES = {"sgd": 0.06, "adamw": 1e-3}
 
@@ -44,6 +46,8 @@ class Setup:
         device: "cpu" or "cuda".
         precision: "32" or "bf16".
         workers: of lightly's loader; sslecho makes its views on the device.
+        epochs: of sslecho's loop, of which the first is not measured.
+        backend: of torch.compile in sslecho's loop; None compiles nothing.
     """
 
     backbone: str
@@ -53,11 +57,20 @@ class Setup:
     device: str
     precision: str
     workers: int = 2
+    epochs: int = 2
+    backend: str | None = None
 
     @property
     def plan(self) -> loop.Plan:
-        lr = RATES[self.optimizer]
-        return loop.Plan(2, self.batch, lr, weight_decay=1e-4, optimizer=self.optimizer, warmup_epochs=0.5, seed=0)
+        how = {"optimizer": self.optimizer, "lr": RATES[self.optimizer], "weight_decay": 1e-4}
+        return loop.Plan(epochs=self.epochs, batch_size=self.batch, warmup_epochs=0.5, seed=0, **how)
+
+    def descend(self, module: nn.Module, *, decay: float, fused: bool) -> torch.optim.Optimizer:
+        """The optimizer of a module's weights."""
+        how: dict[str, Any] = {"lr": RATES[self.optimizer], "weight_decay": decay, "fused": fused}
+        if self.optimizer == "sgd":
+            return torch.optim.SGD(module.parameters(), momentum=0.9, **how)
+        return torch.optim.AdamW(module.parameters(), **how)
 
     def encoder(self) -> Encoder:
         torch.manual_seed(0)
@@ -87,7 +100,7 @@ class Clock:
 
 
 class Ours:
-    """`sslecho.train.loop.fit` itself, with the policy "echo": one epoch to get going, and one that is measured.
+    """`sslecho.train.loop.fit` itself, with the policy "echo": one epoch to get going, the others are measured.
 
     Attributes:
         data_wait: share of the measured time in which the step waited for pictures, a number a run.
@@ -95,22 +108,29 @@ class Ours:
 
     def __init__(self, store: Store, setup: Setup):
         self.setup, self.store = setup, store
-        self.fabric = make_fabric(device=setup.device, devices=1, nodes=1, precision=setup.precision)
         self.data_wait: list[float] = []
 
     def rate(self, steps: int) -> float:
-        clock, setup = Clock(), self.setup
-        encoder = setup.encoder()
-        objective = SimCLR(encoder, SimCLRSettings(temperature=TEMPERATURE, projection_dim=DIM))
-        told = {"policy": "echo", "image_size": setup.size, "backbone": setup.backbone}
-        views = view_makers(objective, encoder, build(PretrainSettings, told))
-        with tempfile.TemporaryDirectory() as folder:
-            how = {"fabric": self.fabric, "folder": Path(folder), "log": clock}
-            loop.fit(encoder, objective, frames_for(self.store, steps, setup.batch), views, setup.plan, **how)
-        read = [(at, step, said) for at, step, said in clock.read if step >= steps]
+        # At an epoch's end the loop reads the loss, so the device has done all of it.
+        read = [read for read in fitted(self.store, self.setup, steps) if read[1] % steps == 0]
         (began, first, _), (ended, last, _) = read[0], read[-1]
         self.data_wait.append(sum(said["data_wait"] for _, _, said in read[1:]) / len(read[1:]))
-        return (last - first) * setup.batch / (ended - began)
+        return (last - first) * self.setup.batch / (ended - began)
+
+
+def fitted(store: Store, setup: Setup, steps: int) -> list[tuple[float, int, dict[str, float]]]:
+    """What the loop says over the setup's epochs of `steps` each: when, after which step, what."""
+    clock: Any = Clock()
+    encoder = setup.encoder()
+    objective = SimCLR(encoder, SimCLRSettings(temperature=TEMPERATURE, projection_dim=DIM))
+    told = {"policy": "echo", "image_size": setup.size, "backbone": setup.backbone}
+    views = view_makers(objective, encoder, build(PretrainSettings, told))
+    frames = frames_for(store, steps, setup.batch)
+    fabric = make_fabric(device=setup.device, devices=1, nodes=1, precision=setup.precision)
+    with tempfile.TemporaryDirectory() as folder:
+        how = {"fabric": fabric, "folder": Path(folder), "log": clock, "backend": setup.backend}
+        loop.fit(encoder, objective, frames, views, setup.plan, **how)
+    return clock.read
 
 
 def frames_for(store: Store, steps: int, batch: int) -> Frames:
@@ -119,7 +139,7 @@ def frames_for(store: Store, steps: int, batch: int) -> Frames:
     place = np.arange(len(store)) - np.searchsorted(clip, clip)
     rows = np.argsort(place, kind="stable")[: steps * batch]
     assert len(rows) == steps * batch, f"the store has {len(store)} frames, {steps} steps need {steps * batch}"
-    return Frames(store.read, np.sort(rows), clip)
+    return Frames(store.read, np.sort(rows), clip, sectors=Sectors.of(store))
 
 
 class Limit:
@@ -133,8 +153,8 @@ class Limit:
         self.setup = setup
         encoder = setup.encoder()
         module = nn.ModuleList([encoder, projection_head(encoder.dim)])
-        module = loop.as_channels_last(module.to(setup.device)).train()
-        self.optimizer = loop.make_optimizer(module, setup.plan)
+        module = channels_last(module.to(setup.device)).train()
+        self.optimizer = setup.descend(module, decay=1e-4, fused=True)
         self.ready = torch.rand(2 * setup.batch, 1, setup.size, setup.size, device=setup.device)
         net, self.head = module
         self.net = torch.compile(net) if compiled else net
@@ -149,7 +169,7 @@ class Limit:
         return loss.detach()
 
     def rate(self, steps: int) -> float:
-        for _ in range(WARM_STEPS):
+        for _ in range(WARM_STEPS[self.setup.device]):
             self.step()
         self.setup.wait()
         started = time.perf_counter()
@@ -166,6 +186,10 @@ def nt_xent(first: Tensor, second: Tensor) -> Tensor:
     return F.cross_entropy(logits, torch.arange(len(z), device=z.device).roll(len(first)))
 
 
+def channels_last(module: nn.Module) -> Any:
+    return module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
 def projection_head(dim: int) -> nn.Module:
     mend_torchvision()
     from lightly.models.modules.heads import SimCLRProjectionHead
@@ -174,26 +198,26 @@ def projection_head(dim: int) -> nn.Module:
 
 
 class PilFrames(torch.utils.data.Dataset):
-    """PIL images in memory, as lightly's transforms want them."""
+    """PIL images in memory, as lightly's transforms want them; each `times` times a pass."""
 
-    def __init__(self, pictures: list[Any], transform: Callable):
-        self.pictures, self.transform = pictures, transform
+    def __init__(self, pictures: list[Any], transform: Callable, *, times: int):
+        self.pictures, self.transform, self.times = pictures, transform, times
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.pictures) * self.times
 
     def __getitem__(self, index: int) -> list[Tensor]:
-        return self.transform(self.pictures[index])
+        return self.transform(self.pictures[index % len(self.pictures)])
 
 
-def pil_frames(store: Store, rows: np.ndarray, size: int) -> PilFrames:
+def pil_frames(store: Store, rows: np.ndarray, size: int, *, times: int = 1) -> PilFrames:
     """The store's frames with lightly's SimCLR transforms, every setting its default."""
     mend_torchvision()
     from lightly.transforms.simclr_transform import SimCLRTransform
     from PIL import Image
 
     pictures = [Image.fromarray(frame).convert("RGB") for frame in store.read(rows)]
-    return PilFrames(pictures, SimCLRTransform(input_size=size))
+    return PilFrames(pictures, SimCLRTransform(input_size=size), times=times)
 
 
 def rgb_network(backbone: str, size: int) -> Any:
@@ -232,27 +256,24 @@ class Lightly:
         self.net = rgb_network(setup.backbone, setup.size)
         self.model = nn.Sequential(self.net, projection_head(self.net.num_features)).to(setup.device).train()
         if tuned:
-            self.model = loop.as_channels_last(self.model)
+            self.model = channels_last(self.model)
         self.criterion = NTXentLoss(temperature=temperature)
-        lr = RATES[setup.optimizer]
-        if setup.optimizer == "sgd":
-            self.optimizer: Any = torch.optim.SGD(self.model.parameters(), lr=lr, momentum=0.9, weight_decay=5e-4)
-        else:
-            self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=lr, weight_decay=1e-4)
+        self.optimizer = setup.descend(self.model, decay=5e-4, fused=False)
         how = {"num_workers": setup.workers, "persistent_workers": persistent, "pin_memory": setup.device == "cuda"}
         self.loader = torch.utils.data.DataLoader(data, setup.batch, shuffle=True, drop_last=True, **how)
 
     def rate(self, steps: int) -> float:
-        """After the workers have filled their queue."""
-        for step, views in enumerate(self._forever()):
-            if step == WARM_STEPS:
-                self.setup.wait()
-                started = time.perf_counter()
-            self.learn(*views)
-            if step == WARM_STEPS + steps - 1:
-                self.setup.wait()
-                return steps * self.setup.batch / (time.perf_counter() - started)
-        raise AssertionError("the loader never ends")
+        """After the workers have filled their queue; the loader's frames must be `ENDLESS`."""
+        warm = WARM_STEPS[self.setup.device]
+        batches = iter(self.loader)
+        for _ in range(warm):
+            self.learn(*next(batches))
+        self.setup.wait()
+        started = time.perf_counter()
+        for _ in range(steps):
+            self.learn(*next(batches))
+        self.setup.wait()
+        return steps * self.setup.batch / (time.perf_counter() - started)
 
     def learn(self, first: Tensor, second: Tensor) -> None:
         first, second = (x.to(self.setup.device, non_blocking=True) for x in (first, second))
@@ -263,7 +284,3 @@ class Lightly:
         loss.backward()
         self.optimizer.step()
         self.optimizer.zero_grad()
-
-    def _forever(self) -> Iterator[list[Tensor]]:
-        while True:
-            yield from self.loader

@@ -26,7 +26,7 @@ import numpy as np
 import time_to_quality
 from fan_store import make_store
 from measure import finish, in_turn, ratio
-from peers import Lightly, Limit, Ours, Setup, pil_frames
+from peers import ENDLESS, Lightly, Limit, Ours, Setup, pil_frames
 
 from sslecho.data.store import Store
 from sslecho.train.device import choose_device, choose_precision
@@ -51,7 +51,7 @@ def compared(store: Store, setup: Setup, *, lightly: bool, repeats: int, steps: 
     ours = Ours(store, setup)
     variants = {"ours": ours, "limit": Limit(setup)}
     if lightly:
-        data = pil_frames(store, np.arange(len(store)), setup.size)
+        data = pil_frames(store, np.arange(len(store)), setup.size, times=ENDLESS)
         variants |= {name: Lightly(data, setup, tuned=name == "tuned") for name in ("lightly", "tuned")}
     rates = in_turn(
         {name: lambda variant=variant: variant.rate(steps) for name, variant in variants.items()}, repeats=repeats

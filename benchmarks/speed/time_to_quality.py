@@ -36,28 +36,28 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from measure import finish
-from peers import Lightly, Setup, pil_frames
+from peers import Clock, Lightly, Setup, pil_frames
 from quality_curve import NEIGHBORS, Curve, Judge
 from torch import Tensor
 
 import sslecho
-from sslecho.api.pretrain_encoder import new_encoder
 from sslecho.api.pretrain_frames import partner_groups, training_rows
 from sslecho.api.pretrain_views import view_makers
 from sslecho.api.settings import PretrainSettings
 from sslecho.config import build
 from sslecho.data.store import Store
-from sslecho.models.encoder import resize
+from sslecho.models.encoder import Encoder, resize
 from sslecho.objectives.simclr import SimCLR, SimCLRSettings
 from sslecho.train import loop
 from sslecho.train.batches import Frames
 from sslecho.train.device import choose_device, choose_precision, make_fabric
+from sslecho.views.sector import Sectors
 
 GOAL = 0.25
 FIRST_SEED = 10_000
@@ -91,23 +91,19 @@ class Reached(Exception):
 
 
 class Looking:
-    """Stands where the loop has its log: looks after every pass, and stops the loop once the target is reached."""
+    """What the loop calls after every pass: looks, and stops it once the target is reached."""
 
-    def __init__(self, curve: Curve, encoder: Any, *, per_epoch: int, target: float):
-        self._curve, self._encoder, self._per_epoch, self._target = curve, encoder, per_epoch, target
+    every = 1
 
-    def after(self, step: int) -> Any:
-        return nullcontext()
+    def __init__(self, curve: Curve, target: float):
+        self._curve, self._target = curve, target
 
-    def write(self, *, step: int, **said: float) -> None:
-        if step % self._per_epoch:
-            return
-        device = next(self._encoder.parameters()).device
-        self._encoder.eval()
-        self._curve.look(lambda part: self._encoder.encode(part.to(device)))
-        self._encoder.train()
+    def check(self, module: Any, *, step: int, total: int) -> dict[str, float]:
+        device = next(module.parameters()).device
+        self._curve.look(lambda part: module.encoder.encode(part.to(device)))
         if self._curve.reached(self._target) is not None:
             raise Reached
+        return {}
 
 
 def learn_ours(
@@ -117,7 +113,9 @@ def learn_ours(
     settings = build(PretrainSettings, {**OURS, **told, "seed": seed})
     rows, _ = training_rows(store, False)
     torch.manual_seed(seed)
-    encoder = new_encoder(store, rows, settings, {})
+    gray = store.read(rows) / 255
+    size = OURS["image_size"]
+    encoder = Encoder(OURS["backbone"], image_size=size, mean=float(gray.mean()), std=float(gray.std()))
     untrained = judge(encoder.eval().encode)
     objective = SimCLR(encoder, SimCLRSettings(temperature=OURS["temperature"]))
     plan = loop.Plan(
@@ -131,11 +129,13 @@ def learn_ours(
     )
     fabric = make_fabric(device=device, devices=1, nodes=1, precision=precision)
     curve = Curve(judge)
-    frames = Frames(store.read, rows, store.clip_of_frame, partner_groups(store, settings.positives, None))
+    partners = partner_groups(store, settings.positives, None)
+    frames = Frames(store.read, rows, store.clip_of_frame, partners, sectors=Sectors.of(store))
     views = view_makers(objective, encoder, settings)
-    log: Any = Looking(curve, encoder, per_epoch=len(rows) // settings.batch_size, target=target)
+    log: Any = Clock()
     with tempfile.TemporaryDirectory() as folder, suppress(Reached):
-        loop.fit(encoder, objective, frames, views, plan, fabric=fabric, folder=Path(folder), log=log)
+        how = {"fabric": fabric, "folder": Path(folder), "log": log, "watch": Looking(curve, target)}
+        loop.fit(encoder, objective, frames, views, plan, **how)
     return untrained, curve
 
 
