@@ -11,6 +11,7 @@ from jaxtyping import Float64, Int64
 from sslecho.data.partners import Partners
 from sslecho.data.sampler import class_batches, clip_batches, epoch_batches
 from sslecho.objectives.objective import Known, Now
+from sslecho.views.beams import to_device
 
 UNKNOWN = -1
 
@@ -83,7 +84,7 @@ def _epoch(frames: Frames, *, batch_size: int, seed: int, epoch: int) -> np.ndar
 
 def known_of(rows: Int64[np.ndarray, " n"], frames: Frames, now: Now, device: torch.device) -> Known:
     """Groups without negatives among themselves, and classes, of a batch's frames."""
-    clips = torch.from_numpy(frames.alike[rows]).to(device)
+    clips = to_device(torch.from_numpy(frames.alike[rows]), device)
     if frames.label_of_frame is None:
         return Known(clips, torch.full_like(clips, UNKNOWN), now)
-    return Known(clips, torch.from_numpy(frames.label_of_frame[rows]).to(device), now)
+    return Known(clips, to_device(torch.from_numpy(frames.label_of_frame[rows]), device), now)

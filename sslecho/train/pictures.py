@@ -52,7 +52,7 @@ def show(loaded: Loaded, makers: Sequence[Views], now: Now, *, n_draws: int, see
         partner = makers[0].prepare(partner_pictures.to(device, non_blocking=True), _on(device, partner_outlines))
     shown = ((prepared, rows), (partner, partner_rows))
     views = tuple(maker(*shown[view % 2], epoch=epoch, view=view) for view, maker in enumerate(makers))
-    draws = torch.from_numpy(uniforms(seed, epoch, rows, len(makers), n_draws)).to(device)
+    draws = to_device(torch.from_numpy(uniforms(seed, epoch, rows, len(makers), n_draws)), device)
     return Batch(views, draws, now)
 
 
