@@ -18,6 +18,7 @@ from sslecho.progress import track
 from sslecho.rundir import warn
 from sslecho.train import checkpoint
 from sslecho.train.batches import Frames, known_of, row_batches
+from sslecho.train.bundle import write_bundle
 from sslecho.train.checkpoint import Saving, Score
 from sslecho.train.compiled import Compiled
 from sslecho.train.guard import Guard, NotFinite
@@ -147,8 +148,6 @@ def fit(
 
     def given_up(step: int, error: Exception) -> str:
         """Where the bundle is that shows why the run ended with the given step, counted from 0."""
-        from sslecho.train.bundle import write_bundle
-
         rows, partner_rows = next(rows_of(step))
         path = folder / "bundle"
         if fabric.is_global_zero:
