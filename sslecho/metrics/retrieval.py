@@ -44,6 +44,20 @@ def knn_accuracy(
 ) -> float:
     """Share of queries whose neighbors' majority label is their own; of equally frequent labels the nearest wins.
 
+    Arguments and errors as of `neighbor_purity`. `paired.balanced_accuracy` of `knn_right` weighs classes alike.
+    """
+    right = knn_right(labels, neighbors, gallery_labels=gallery_labels)
+    return float(right[encode(labels).codes != MISSING].mean())
+
+
+def knn_right(
+    labels: Shaped[np.ndarray, "n"] | Sequence[Any],
+    neighbors: Int[np.ndarray, "n k"],
+    *,
+    gallery_labels: Shaped[np.ndarray, "g"] | Sequence[Any] | None = None,
+) -> Bool[np.ndarray, "n"]:
+    """Which queries have their neighbors' majority label, as in `knn_accuracy`; those without a label don't.
+
     Arguments and errors as of `neighbor_purity`.
     """
     truth, near, valid, n_classes = _neighbor_codes(labels, neighbors, gallery_labels)
@@ -53,7 +67,9 @@ def knn_accuracy(
     # Each neighbor's votes for its label; argmax takes the first, hence the nearest, of the most frequent.
     backing = np.where(valid, np.take_along_axis(votes, np.where(valid, near, 0), axis=1), -1)
     winner = near[np.arange(n), backing.argmax(1)] if k else np.full(n, MISSING)
-    return float((winner == truth).mean())
+    right = np.zeros(len(labels), dtype=bool)
+    right[encode(labels).codes != MISSING] = winner == truth
+    return right
 
 
 def _neighbor_codes(

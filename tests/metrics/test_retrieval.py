@@ -5,7 +5,7 @@ import pytest
 from reference import neighbors as oracle
 
 from sslecho.errors import InputError
-from sslecho.metrics.retrieval import knn_accuracy, neighbor_purity
+from sslecho.metrics.retrieval import knn_accuracy, knn_right, neighbor_purity
 
 SCORES = {"purity": (neighbor_purity, oracle.neighbor_purity), "accuracy": (knn_accuracy, oracle.knn_accuracy)}
 
@@ -39,3 +39,9 @@ def test_a_query_without_neighbors_scores_0():
 def test_no_labels_at_all(score):
     with pytest.raises(InputError, match="none of the 2 queries has a label"):
         score([None, None], np.array([[1], [0]]))
+
+
+def test_which_queries_are_right():
+    labels = np.array(["a", None, "b", "a"], dtype=object)
+    right = knn_right(labels, np.array([[0, 1], [0, 1], [0, 1], [2, -1]]), gallery_labels=["a", "a", "b"])
+    assert right.tolist() == [True, False, False, False]

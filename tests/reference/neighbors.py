@@ -44,3 +44,20 @@ def knn_accuracy(labels, neighbors, gallery_labels):
         winner = next((name for name in near if near.count(name) == most), None)
         right.append(winner == label)
     return sum(right) / len(right)
+
+
+def balanced_accuracy(labels, right):
+    shares = []
+    for name in {label for label in labels if label is not None}:
+        of_class = [bool(hit) for label, hit in zip(labels, right, strict=True) if label == name]
+        shares.append(sum(of_class) / len(of_class))
+    return sum(shares) / len(shares)
+
+
+def drawn_accuracies(labels, right, units, draws):
+    """Balanced accuracy of each draw of units, whose items are taken as often as the unit was drawn."""
+    found = []
+    for drawn in draws:
+        items = [i for unit in drawn for i, own in enumerate(units) if own == unit]
+        found.append(balanced_accuracy([labels[i] for i in items], [right[i] for i in items]))
+    return found
