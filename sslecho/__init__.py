@@ -16,6 +16,7 @@ _HOMES = {
     "Encoder": "sslecho.models.encoder",
     "Predictions": "sslecho.tasks.predictions",
     "Store": "sslecho.data.store",
+    "augmentations": "sslecho.api.augmentations",
     "check": "sslecho.api.check",
     "cluster": "sslecho.api.cluster",
     "demo": "sslecho.api.demo",

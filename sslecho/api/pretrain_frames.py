@@ -12,6 +12,7 @@ from sslecho.errors import InputError
 from sslecho.objectives.objective import Objective
 from sslecho.rundir import warn
 from sslecho.train.batches import Frames
+from sslecho.views.sector import Sectors
 
 
 def training_rows(store: Store, everything: bool) -> tuple[np.ndarray, str]:
@@ -83,6 +84,7 @@ def training_frames(
         partner_groups(store, positives, labels),
         None if labels is None else labels.of_frame,
         repeat_of_frame=alike,
+        sectors=Sectors.of(store),
         time_s=time_s,
         max_gap_s=None if time_s is None else settings.max_gap_s,
         batches=batches,

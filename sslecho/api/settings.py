@@ -17,6 +17,7 @@ class Machine:
     workers: int = option(0, "Processes or threads to work with; 0 takes one a core.", minimum=0, decides=False)
 
 
+POLICIES = ("echo", "fetal", "lung", "none", "simclr", "chartsias", "fusc", "madani")
 PHANTOM_KINDS = ("echo", "echo9", "cactus", "chartsias", "fetal", "motion", "archive")
 
 
@@ -124,7 +125,8 @@ class PretrainSettings(Machine):
         minimum=16,
         maximum=1024,
     )
-    policy: str = option("echo", "Augmentations that leave the label alone.", choices=("echo", "fetal", "lung", "none"))
+    policy: str = option("echo", "Augmentations: an organ's, a published system's, or none.", choices=POLICIES)
+    use: str = option("views", "What must survive them: the view, or its grade too.", choices=("views", "grades"))
     min_area: float | None = option(None, "Smallest crop as a share of the picture.", minimum=0.05, maximum=1.0)
     positives: str = option(
         "frame",
@@ -155,6 +157,7 @@ class PretrainSettings(Machine):
     lr: float = option(1e-3, "Peak learning rate.", minimum=1e-8)
     weight_decay: float = option(1e-4, "Of weight matrices; biases and norms are left alone.", minimum=0.0)
     warmup_epochs: float = option(5.0, "Epochs in which the learning rate rises.", minimum=0.0)
+    clip_grad: float | None = option(None, "Longest gradient; a longer one is scaled down to it.", minimum=1e-6)
     precision: str = option("auto", "Arithmetic: bf16 where the hardware has it.", choices=("auto", "32", "bf16", "16"))
     all: bool = option(False, "Train on the test split too; recorded beside the encoder.")
     device: str = option("auto", "Where to train.", choices=("auto", "cpu", "cuda"), decides=False)
@@ -199,6 +202,19 @@ class ClusterSettings(Machine):
     device: str = option("auto", "Where to embed baselines.", choices=("auto", "cpu", "cuda"), decides=False)
     baseline: tuple[str, ...] = option((), "Further encoders to compare with, NAME=RUN.", is_path=True)
     seed: int = option(0, "Decides every random number.", minimum=0)
+
+
+@dataclass(frozen=True)
+class AugmentationsSettings:
+    """A store to a sheet of its frames, changed."""
+
+    policies: tuple[str, ...] = option((), "Whose draws to show; by default all.", choices=POLICIES)
+    use: str = option("views", "What must survive: the view, or its grade too.", choices=("views", "grades"))
+    frames: int = option(
+        3, "Frames to show, each of a patient of its own where there are so many.", minimum=1, maximum=12
+    )
+    size: int = option(128, "Side of a picture, in pixels.", minimum=48, maximum=512)
+    seed: int = option(0, "Decides the frames and every draw.", minimum=0)
 
 
 @dataclass(frozen=True)

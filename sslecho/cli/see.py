@@ -1,11 +1,11 @@
-"""Commands to look with: demo, doctor, check, visualize, report."""
+"""Commands to look with: demo, doctor, check, augmentations, visualize, report."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sslecho.api.settings import CheckSettings, DemoSettings, VisualizeSettings
+from sslecho.api.settings import AugmentationsSettings, CheckSettings, DemoSettings, VisualizeSettings
 from sslecho.cli.command import Call, Out, Said, add_command, result_of
 from sslecho.cli.data import StoreArgument
 from sslecho.cli.learn import EmbeddingsArgument
@@ -52,6 +52,14 @@ def add_to(app: typer.Typer) -> None:
         if result["failed"]:
             closing = f"--fail-on {call.options['fail_on']}: found {', '.join(result['failed'])}; {closing}"
         return Said(result, said(store, result), closing, exit_code=int(bool(result["failed"])))
+
+    @add_command(app, AugmentationsSettings, overwrite=False)
+    def augmentations(call: Call, store: StoreArgument, out: Out) -> Said:
+        """Draw each augmentation at several strengths, and each policy's draws, on frames of a store."""
+        from sslecho.api.augmentations import augmentations_with_summary
+
+        result = augmentations_with_summary(store, out, **call.options)
+        return Said(result, [], f"wrote {out}; next: sslecho pretrain {store} --policy NAME -o run")
 
     @add_command(app, VisualizeSettings, overwrite=False)
     def visualize(call: Call, embeddings: EmbeddingsArgument, out: Out) -> Said:

@@ -1,6 +1,7 @@
-"""A plain contact sheet: frames in a grid, with a caption under each."""
+"""Contact sheets: frames in a grid with a caption under each, or in rows with a label beside each."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
@@ -47,6 +48,48 @@ def contact_sheet(
         sheet.paste(picture, (left, top))
         if captions is not None:
             draw.text((left, top + height), _fitting(captions[place], font, width), fill=INK, font=font)
+    return sheet
+
+
+class SheetRow(NamedTuple):
+    """Frames side by side, and what stands to their left.
+
+    Attributes:
+        label: the row's name.
+        note: further lines below it, smaller.
+        frames: as many in all rows.
+    """
+
+    label: str
+    note: str
+    frames: UInt8[np.ndarray, "n h w"]
+
+
+def labeled_sheet(rows: Sequence[SheetRow]) -> Image.Image:
+    """Rows of gray frames of one size, each with its label.
+
+    Raises:
+        ValueError: no row, or rows of other shapes.
+    """
+    shapes = {row.frames.shape for row in rows}
+    if len(shapes) != 1:
+        raise ValueError(f"rows must have frames of one number and size, not of {sorted(shapes)}")
+    ((count, height, width),) = shapes
+    size = max(11, height // 9)
+    bold, small = ImageFont.load_default(size=size), ImageFont.load_default(size=round(size * 0.85))
+    lines = [(row.label, row.note.split("\n") if row.note else []) for row in rows]
+    margin = 2 * GAP + round(
+        max(max(bold.getlength(label), *(small.getlength(line) for line in [*note, ""])) for label, note in lines)
+    )
+    sheet = Image.new("L", (margin + count * (width + GAP) + GAP, len(rows) * (height + GAP) + GAP), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for number, row in enumerate(rows):
+        top = GAP + number * (height + GAP)
+        draw.text((GAP, top), row.label, fill=INK, font=bold)
+        for line, words in enumerate(lines[number][1]):
+            draw.text((GAP, top + round(1.4 * size) + round(line * 1.15 * size)), words, fill=90, font=small)
+        for place, frame in enumerate(row.frames):
+            sheet.paste(Image.fromarray(frame), (margin + place * (width + GAP), top))
     return sheet
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import sslecho
 from sslecho.cli.app import app
 
-COMMANDS = "demo doctor phantom ingest check split pretrain embed cluster visualize report".split()
+COMMANDS = "demo doctor phantom ingest check split pretrain embed cluster visualize report augmentations".split()
 
 
 def program(*words: str) -> subprocess.CompletedProcess:
@@ -66,7 +66,7 @@ def test_all_wrong_options_are_told_at_once_with_exit_code_2(tmp_path):
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
         "sslecho pretrain: epochs is 0; it must be at least 1",
-        "policy is 'ecko' (did you mean 'echo'?); choose one of: echo, fetal, lung, none",
+        "policy is 'ecko' (did you mean 'echo'?); choose one of: echo, fetal, lung, none, simclr, chartsias, fusc, madani",
     ]
     assert not (tmp_path / "run").exists()
 
