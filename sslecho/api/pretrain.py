@@ -113,6 +113,7 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
             optimizer=settings.optimizer,
             warmup_epochs=min(settings.warmup_epochs, settings.epochs / 4),
             seed=settings.seed,
+            clip_grad=settings.clip_grad,
         ),
         fabric=fabric,
         folder=out,

@@ -55,7 +55,8 @@ class DINOSettings(MethodSettings):
     """Temperatures, momenta, head and the held first epoch are the paper's (section 3 and its appendix).
 
     The number of outputs and the local views are ours: the paper has 65,536 outputs for ImageNet, and 8 local views
-    of 0.05 to 0.25 of the picture beside whole ones of at least 0.25. Its code clips gradients; this doesn't.
+    of 0.05 to 0.25 of the picture beside whole ones of at least 0.25. Its code clips the gradient of each weight
+    to a length of 3; `--clip-grad` clips that of all weights together, and is off by default.
     """
 
     temperature: float = option(0.1, "t_s.", minimum=1e-3)

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from sslecho.errors import Interrupted, SslechoError
 from sslecho.models.encoder import Encoder
@@ -41,6 +41,7 @@ class Plan:
     Attributes:
         batch_size: frames a step, over all processes.
         lr: peak learning rate.
+        clip_grad: the longest gradient, over all trained weights; None leaves every length.
     """
 
     epochs: int
@@ -50,6 +51,7 @@ class Plan:
     optimizer: str
     warmup_epochs: float
     seed: int
+    clip_grad: float | None = None
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,16 @@ def fit(
             try:
                 loss, grad_norm = compiled.step(
                     lambda loaded=loaded, now=now: _step(
-                        module, optimizer, loaded, frames, makers, fabric=fabric, seed=plan.seed, now=now, guard=guard
+                        module,
+                        optimizer,
+                        loaded,
+                        frames,
+                        makers,
+                        fabric=fabric,
+                        seed=plan.seed,
+                        now=now,
+                        guard=guard,
+                        clip_grad=plan.clip_grad,
                     ),
                     undo=optimizer.zero_grad,
                 )
@@ -292,6 +303,7 @@ def _step(
     seed: int,
     now: Now,
     guard: Guard | None = None,
+    clip_grad: float | None = None,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """One step; its loss, and the norm of the gradient of all trained weights."""
     learner = bare(module)
@@ -310,10 +322,13 @@ def _step(
     loss = objective.loss(outputs, known)
     fabric.backward(loss)
     fabric.strategy.precision.unscale_gradients(optimizer.optimizer)  # in float16 they are scaled up until here
-    grad_norm = get_total_norm([p.grad for p in module.parameters() if p.grad is not None])
+    trained = [p for p in module.parameters() if p.grad is not None]
+    grad_norm = get_total_norm([p.grad for p in trained if p.grad is not None])
     if guard is not None:
         guard.judge(now.step, loss, grad_norm)
         optimizer.optimizer.found_inf = guard.flag  # in float16 the scaler sets its own
+    if clip_grad is not None:
+        clip_grads_with_norm_(trained, clip_grad, grad_norm)
     optimizer.step()
     optimizer.zero_grad()
     objective.after_step(learner.encoder, now)
