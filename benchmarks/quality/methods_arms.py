@@ -19,7 +19,6 @@ from sslecho.api.pretrain_frames import training_rows
 from sslecho.api.pretrain_labels import KnownLabels, known_labels
 from sslecho.api.pretrain_views import view_makers
 from sslecho.api.settings import PretrainSettings
-from sslecho.config import option
 from sslecho.data.store import Store
 from sslecho.models.encoder import Encoder
 from sslecho.objectives.objective import Batch, Known, MethodSettings, Now, Objective, embed
@@ -30,9 +29,9 @@ from sslecho.train.log import TrainingLog
 from sslecho.train.loop import Plan, fit
 
 BATCH = 32  # with so few steps, small batches learn more
-RESNET = {"backbone": "resnet10t", "image_size": 48}
-# Patches of 16 pixels: at 48 pixels a ViT would see nine of them.
-VIT = {"backbone": "vit_tiny_patch16_224", "image_size": 96}
+RESNET = {"backbone": "resnet10t", "image_size": 40}
+# Patches of 16 pixels: at 40 pixels a ViT would see four of them.
+VIT = {"backbone": "vit_tiny_patch16_224", "image_size": 64}
 STORED = 96  # side of the stored frames
 LUNG_LABELS = ("covid", "pneumonia", "regular")  # viral pneumonia has five clips: too few to test on
 DEVELOPMENT_SEED = 100  # of the phantom seeds below 1,000, which nothing is reported on
@@ -55,8 +54,8 @@ class Arm:
     parts: tuple[str, ...] = ("phantom", "lung")
 
 
-def _simclr(**options: Any) -> Arm:
-    return Arm("variant", {"method": "simclr", **RESNET, **options}, "simclr")
+def _simclr(parts: tuple[str, ...] = ("phantom", "lung"), **options: Any) -> Arm:
+    return Arm("variant", {"method": "simclr", **RESNET, **options}, "simclr", parts)
 
 
 # The papers' slow copies average over 250 steps and more, and their schedules hold layers for one epoch of hundreds:
@@ -81,6 +80,9 @@ ARMS: dict[str, Arm] = {
     "mae": Arm("vit", {"method": "mae", **VIT}),
     "simclr ViT": Arm("vit", {"method": "simclr", **VIT}),
     "simclr, positives of the clip": _simclr(positives="clip"),
+    # The window is the lung's; the simulated clips are shorter than it.
+    "simclr, positives within 1 s": _simclr(parts=("lung",), positives="clip", max_gap_s=1.0),
+    "simclr, batches of clips": _simclr(batches="clips"),
     "simclr, preset simclr": _simclr(policy="simclr"),
 }
 TUNED = tuple(name for name, arm in ARMS.items() if arm.kind != "reference" and arm.tuned_as is None)
@@ -159,26 +161,20 @@ def untrained(arm: Arm, store: Store, seed: int) -> Encoder:
     return new_encoder(store, rows, PretrainSettings(**arm.options, seed=seed), {}).eval()
 
 
-@dataclass(frozen=True)
-class Weights(MethodSettings):
-    """The loss's weight of each class."""
-
-    of_class: tuple[float, ...] = option((), "Weights.", minimum=0.0)
-
-
 @final
 class Supervised(Objective):
     """A linear layer to the classes, and cross-entropy with the inverse of the classes' sizes as weights."""
 
-    settings_class = Weights
+    settings_class = MethodSettings
     labels = "all"
     n_views = 1
     weights: Tensor
 
-    def __init__(self, encoder: Encoder, settings: Weights):
+    def __init__(self, encoder: Encoder, sizes: np.ndarray):
         super().__init__()
-        self.register_buffer("weights", torch.tensor(settings.of_class))
-        self.head = nn.Linear(encoder.dim, len(settings.of_class))
+        weights = sizes.sum() / (len(sizes) * sizes)
+        self.register_buffer("weights", torch.from_numpy(weights).float())
+        self.head = nn.Linear(encoder.dim, len(sizes))
 
     def forward(self, encoder: Encoder, batch: Batch) -> tuple[Tensor, ...]:
         return tuple(self.head(x) for x in embed(encoder, batch.views))
@@ -201,7 +197,7 @@ def supervised(store: Store, folder: Path, settings: PretrainSettings) -> Encode
     sizes = np.bincount(labels.of_frame[rows], minlength=len(labels.names))
     torch.manual_seed(settings.seed)
     encoder = new_encoder(store, rows, settings, {})
-    objective = Supervised(encoder, Weights(tuple((sizes.sum() / (len(sizes) * sizes)).tolist())))
+    objective = Supervised(encoder, sizes)
     torch.set_num_threads(settings.workers)
     folder.mkdir(parents=True)
     fit(

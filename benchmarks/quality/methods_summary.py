@@ -25,7 +25,12 @@ SIMPLEST = ("simclr", "vicreg", "barlowtwins", "byol", "mocov3", "swav", "dino",
 # What else is chosen: the flag, and what each of its values is called among the arms. The first is what stands now.
 CHOICES = {
     "policy": {"the organ's own": "simclr", "simclr": "simclr, preset simclr"},
-    "positives": {"frame": "simclr", "clip": "simclr, positives of the clip"},
+    "positives": {
+        "frame": "simclr",
+        "clip": "simclr, positives of the clip",
+        "clip within 1 s": "simclr, positives within 1 s",
+    },
+    "batches": {"frames": "simclr", "clips": "simclr, batches of clips"},
 }
 SAID = {"phantom": "simulated hearts (12 views)", "lung": "real lungs (3 classes)"}
 
@@ -135,7 +140,7 @@ def recommendation(parts: Sequence[Part]) -> dict[str, Any]:
     """
 
     def over(a: str, b: str) -> tuple[float, float, float]:
-        differences = [part.difference(a, b) for part in parts]
+        differences = [part.difference(a, b) for part in parts if {a, b} <= set(part.arms)]
         low, high = percentiles(np.mean([drawn for _, drawn in differences], axis=0))
         return mean(value for value, _ in differences), low, high
 
@@ -154,13 +159,18 @@ def recommendation(parts: Sequence[Part]) -> dict[str, Any]:
         (stands, base), *others = arms.items()
         chosen[flag] = stands
         for value, arm in others:
-            if not (everywhere(arm) and everywhere(base)):
+            compared = [SAID[part.name] for part in parts if {arm, base} <= set(part.arms)]
+            if not compared:
                 continue
             difference = over(arm, base)
-            better = difference[1] > 0
+            # What was tried on some of the data alone can't become the default of all.
+            better = difference[1] > 0 and everywhere(arm)
             if better:
                 chosen[flag] = value
-            lines.append(f"`{flag}`: {value} against {stands} {_said(difference)}: {'change' if better else 'keep'}.")
+            verdict = "change" if better else "keep"
+            lines.append(
+                f"`{flag}` on {' and '.join(compared)}: {value} against {stands} {_said(difference)}: {verdict}."
+            )
     for part in parts:
         for other in ("untrained", "pixels", "supervised"):
             if other in part.arms:
