@@ -13,7 +13,8 @@ patients, after every pass over the frames. The time that looking takes is not c
 - lightly: `SimCLRTransform` on PIL images, 2 workers, `NTXentLoss`, all with their defaults; SGD with the rates, decay
   and schedule of its SimCLR tutorial; float32;
 - tuned: the same with channels-last, workers that stay, and bfloat16 where the hardware has it;
-- ours: `fit` with AdamW at its default rate, two frames of a clip as positives, temperature 0.2, the organ's policy.
+- ours: `fit` with AdamW at its default rate, two frames of a clip as positives, temperature 0.2, the organ's policy;
+  the search for clips that repeat a view is counted.
 
 The target is what lightly has after its last epoch; a learner has reached it when two passes in a row are at least as
 good, and its time is that of the second. `time_to_quality` is ours over lightly's 30 epochs, median over seeds, of the
@@ -47,7 +48,7 @@ from quality_curve import NEIGHBORS, Curve, Judge
 from torch import Tensor
 
 import sslecho
-from sslecho.api.pretrain_frames import partner_groups, training_rows
+from sslecho.api.pretrain_frames import training_frames, training_rows
 from sslecho.api.pretrain_views import view_makers
 from sslecho.api.settings import PretrainSettings
 from sslecho.config import build
@@ -55,9 +56,7 @@ from sslecho.data.store import Store
 from sslecho.models.encoder import Encoder, resize
 from sslecho.objectives.simclr import SimCLR, SimCLRSettings
 from sslecho.train import loop
-from sslecho.train.batches import Frames
 from sslecho.train.device import choose_device, choose_precision, make_fabric
-from sslecho.views.sector import Sectors
 
 GOAL = 0.25
 FIRST_SEED = 10_000
@@ -129,8 +128,7 @@ def learn_ours(
     )
     fabric = make_fabric(device=device, devices=1, nodes=1, precision=precision)
     curve = Curve(judge)
-    partners = partner_groups(store, settings.positives, None)
-    frames = Frames(store.read, rows, store.clip_of_frame, partners, sectors=Sectors.of(store))
+    frames = training_frames(store, rows, settings, objective, None)
     views = view_makers(objective, encoder, settings)
     log: Any = Clock()
     with tempfile.TemporaryDirectory() as folder, suppress(Reached):
