@@ -175,8 +175,15 @@ class Runner:
             }
             for number, future in enumerate(as_completed(waiting), 1):
                 job = waiting[future]
+                if (error := future.exception()) is not None:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise error
                 self.rows.add({"key": job.key, **asdict(job), "commit": commit(), **future.result()})
-                print(f"{number} of {len(missing)}: {job.what} {job.part} {job.seed} {job.arm}", file=sys.stderr)
+                print(
+                    f"{number} of {len(missing)}: {job.what} {job.part} {job.seed} {job.arm}",
+                    file=sys.stderr,
+                    flush=True,
+                )
         return [self.rows.done[job.key] for job in jobs]
 
     def costs(self, size: Size) -> dict[str, float]:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 import sslecho
 from sslecho.api.pretrain_encoder import new_encoder
-from sslecho.api.pretrain_frames import training_rows
+from sslecho.api.pretrain_frames import training_frames, training_rows
 from sslecho.api.pretrain_labels import KnownLabels, known_labels
 from sslecho.api.pretrain_views import view_makers
 from sslecho.api.settings import PretrainSettings
@@ -23,7 +23,6 @@ from sslecho.data.store import Store
 from sslecho.models.encoder import Encoder
 from sslecho.objectives.objective import Batch, Known, MethodSettings, Now, Objective, embed
 from sslecho.phantom.heart.views import VIEWS
-from sslecho.train.batches import Frames
 from sslecho.train.device import choose_precision, make_fabric
 from sslecho.train.log import TrainingLog
 from sslecho.train.loop import Plan, fit
@@ -158,7 +157,8 @@ def train(arm: Arm, store: Store, folder: Path, *, part: str, seed: int, epochs:
 def untrained(arm: Arm, store: Store, seed: int) -> Encoder:
     """A network of the arm's kind with random weights, that knows the frames' gray levels."""
     rows, _ = training_rows(store, False)
-    return new_encoder(store, rows, PretrainSettings(**arm.options, seed=seed), {}).eval()
+    settings = PretrainSettings(**arm.options, seed=seed)
+    return new_encoder(store, rows, settings, {}, size=arm.options["image_size"], weights=None)[0].eval()
 
 
 @final
@@ -196,14 +196,15 @@ def supervised(store: Store, folder: Path, settings: PretrainSettings) -> Encode
     rows = rows[labels.of_frame[rows] >= 0]
     sizes = np.bincount(labels.of_frame[rows], minlength=len(labels.names))
     torch.manual_seed(settings.seed)
-    encoder = new_encoder(store, rows, settings, {})
+    assert settings.image_size is not None
+    encoder, _ = new_encoder(store, rows, settings, {}, size=settings.image_size, weights=None)
     objective = Supervised(encoder, sizes)
     torch.set_num_threads(settings.workers)
     folder.mkdir(parents=True)
     fit(
         encoder,
         objective,
-        Frames(store.read, rows, store.clip_of_frame, None, labels.of_frame),
+        training_frames(store, rows, settings, objective, labels),
         view_makers(objective, encoder, settings),
         Plan(
             epochs=settings.epochs,
