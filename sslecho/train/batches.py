@@ -65,8 +65,9 @@ def row_batches(
         if step == start or at == 0:
             order = _epoch(frames, batch_size=batch_size, seed=seed, epoch=epoch)
         first = order[at]
-        second = first if drawn is None else drawn.draw(first, seed=seed, epoch=epoch)
-        yield first[rank::world], second[rank::world]
+        own = first[rank::world]
+        # The same object where frames are their own partners: then they are read once.
+        yield own, own if drawn is None else drawn.draw(own, seed=seed, epoch=epoch)
 
 
 def _epoch(frames: Frames, *, batch_size: int, seed: int, epoch: int) -> np.ndarray:

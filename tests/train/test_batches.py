@@ -23,8 +23,14 @@ def frames(**more):
     return Frames(lambda rows: PICTURES[rows], np.arange(12), np.arange(12) // 3, **more)
 
 
+def pictures_of(rows, partners):
+    pictures = load(frames(), (rows, partners))
+    assert pictures is not None
+    return pictures
+
+
 def test_even_views_show_the_frame_and_odd_ones_its_partner():
-    loaded = load(frames(), (np.array([0, 5]), np.array([2, 3])))
+    loaded = pictures_of(np.array([0, 5]), np.array([2, 3]))
     whole = Views(policy("none", size=64), size=64, seed=0)
     views = show(loaded, [whole] * 4, NOW, n_draws=0, seed=0, device=CPU).views
     for view, rows in zip(views, ([0, 5], [2, 3], [0, 5], [2, 3]), strict=True):
@@ -35,7 +41,7 @@ def test_every_view_has_numbers_of_its_own():
     rows = np.array([0, 5])
     whole = Views(policy("echo", size=32), size=32, seed=0)
     small = Views(local_policy("echo", size=16, min_area=0.1, max_area=0.2), size=16, seed=0)
-    loaded = load(frames(), (rows, rows))
+    loaded = pictures_of(rows, rows)
     views = show(loaded, [whole, whole, small, small], NOW, n_draws=0, seed=0, device=CPU).views
     assert [tuple(view.shape) for view in views] == [(2, 1, 32, 32)] * 2 + [(2, 1, 16, 16)] * 2
     assert not torch.equal(views[0], views[1])
@@ -46,7 +52,7 @@ def test_draws_follow_seed_epoch_and_frame_and_not_the_batch():
     whole = [Views(policy("none", size=64), size=64, seed=0)]
 
     def draws(rows, now=NOW, seed=0):
-        loaded = load(frames(), (np.array(rows), np.array(rows)))
+        loaded = pictures_of(np.array(rows), np.array(rows))
         return show(loaded, whole, now, n_draws=3, seed=seed, device=CPU).draws
 
     assert draws([4, 9]).shape == (2, 3)
@@ -148,3 +154,12 @@ def test_repeats_get_exactly_no_gradient_from_each_other_and_other_views_do():
     assert pulled[own].all()
     assert pulled[frame[:, None] % 2 != frame % 2].all()
     assert pulled[(frame[:, None] == 1) & (frame == 3)].all()
+
+
+def test_frames_that_are_their_own_partners_are_read_once():
+    alone = replace(STORE, partner_group=None)
+    for rows, partners in row_batches(alone, batch_size=8, epochs=1, seed=0, start=0, rank=1, world=2):
+        assert partners is rows
+        pictures = load(alone, (rows, partners))
+        assert pictures is not None
+        assert pictures.partner_pictures is pictures.pictures
