@@ -141,8 +141,7 @@ def _checkpoint(path: Path, named: str) -> Mapping[Any, Any]:
     except (RuntimeError, ValueError, EOFError, OSError, KeyError, pickle.UnpicklingError) as error:
         raise InputError(
             f"{named} can't be read as plain tensors ({_refusal(error)}), and pickles are not run, for they can do "
-            "anything; where you trust the file, rewrite it: python -c \"import torch; c = torch.load('OLD', "
-            "weights_only=False); torch.save(c.get('state_dict', c), 'NEW')\""
+            "anything; save its tensors alone where it was made: torch.save(model.state_dict(), 'NEW')"
         ) from None
     if not isinstance(content, Mapping):
         raise InputError(f"{named} holds a {type(content).__name__}, not tensors by name; save a state_dict()")
