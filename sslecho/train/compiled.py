@@ -41,10 +41,8 @@ class Compiled:
         try:
             return step()
         except TorchDynamoException as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            warn(
-                f"the network can't be compiled ({reason}); it trains uncompiled, more slowly; --compile off skips this"
-            )
+            reason = " ".join((str(error).strip() or type(error).__name__).splitlines()[:2])  # the second is the cause
+            warn(f"the network can't be compiled ({reason}); it trains without, more slowly; --compile off skips this")
             self.off()
             undo()
             return step()

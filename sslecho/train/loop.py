@@ -128,6 +128,7 @@ def fit(
     total = per_epoch * plan.epochs
     meter = Meter(plan.batch_size, said_before)
     guard = Guard(fabric.device)
+    hosts = torch.distributed.new_group(backend="gloo") if fabric.world_size > 1 else None
     saved_at = time.monotonic()
     score: Score | None = None
 
@@ -225,11 +226,11 @@ def fit(
                     **{"images/s": f"{said['images_per_s']:.0f}", "waiting": f"{said['data_wait']:.1%}"},
                 )
             bar.advance(1)
-            if _any_process(fabric, stop.asked) and step + 1 < total:
+            if _any_process(hosts, stop.asked) and step + 1 < total:
                 save(step + 1, score)
                 raise Interrupted(f"stopped after {step + 1} of {total} steps; the same command goes on from there")
             better = score is not None and score.beats(checkpoint.best_score(folder))
-            if better or time.monotonic() - saved_at > saving.seconds:
+            if step + 1 < total and (better or time.monotonic() - saved_at > saving.seconds):
                 save(step + 1, score)
                 saved_at = time.monotonic()
         save(total, score)
@@ -285,11 +286,17 @@ def _with_joint_batch_norm(module: nn.Module, fabric: Any) -> nn.Module:
     return module
 
 
-def _any_process(fabric: Any, asked: bool) -> bool:
-    """Whether any process was asked to stop: all stop after the same step, or one would wait for the others forever."""
-    if fabric.world_size == 1:
+def _any_process(group: Any, asked: bool) -> bool:
+    """Whether any process was asked to stop: all stop after the same step, or one would wait for the others forever.
+
+    Args:
+        group: of the hosts, with gloo: asking through the GPUs would wait for them in every step. None for one process.
+    """
+    if group is None:
         return asked
-    return bool(fabric.all_reduce(torch.tensor(float(asked), device=fabric.device), reduce_op="sum") > 0)
+    told = torch.tensor(float(asked))
+    torch.distributed.all_reduce(told, group=group)
+    return bool(told > 0)
 
 
 def _step(
