@@ -1,0 +1,211 @@
+"""A step: what keeps the weights from a bad one, compiling and its failure, and that the device is never waited for."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from made_objective import make
+from small_run import small_run
+from torch import nn
+
+from sslecho.errors import SslechoError
+from sslecho.objectives import OBJECTIVES
+from sslecho.objectives.objective import Now
+from sslecho.train import loop
+from sslecho.train.batches import Frames
+from sslecho.train.guard import Guard, NotFinite
+from sslecho.train.learner import Learner, make_optimizer
+from sslecho.train.log import read_log
+from sslecho.train.pictures import load
+from sslecho.train.transfer import Ahead
+from sslecho.views.policies import Views, policy
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (40, 64, 64)).astype(np.uint8)
+FRAMES = Frames(lambda rows: PICTURES[rows], np.arange(40), np.arange(40) // 2)
+ROWS = np.arange(8)
+# What a step asks of Fabric, for one process; Fabric itself knows no meta device.
+BARE = SimpleNamespace(
+    device=torch.device("cpu"),
+    world_size=1,
+    backward=lambda loss: loss.backward(),
+    strategy=SimpleNamespace(precision=SimpleNamespace(unscale_gradients=lambda optimizer: None)),
+)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("bad", ["loss", "gradient"])
+def test_weights_stay_from_the_first_bad_step_on_until_the_host_looks(optimizer, bad):
+    """As on a GPU, whose flag the host reads now and then only."""
+    module = nn.Linear(3, 2)
+    made = make_optimizer(module, name=optimizer, lr=0.1, weight_decay=0.1)
+    guard = Guard(torch.device("cpu"))
+    guard._at_once = False
+    weights = []
+    for step in range(5):
+        loss = module(torch.ones(1, 3)).sum()
+        loss.backward()
+        if step == 2 and bad == "gradient":
+            module.weight.grad[0, 0] = torch.inf
+        loss = loss.detach() * (torch.nan if step == 2 and bad == "loss" else 1)
+        guard.judge(step, loss, nn.utils.get_total_norm([p.grad for p in module.parameters()]))
+        made.found_inf = guard.flag
+        made.step()
+        made.zero_grad()
+        weights.append(module.weight.detach().clone())
+    assert not torch.equal(weights[0], weights[1])
+    assert all(torch.equal(later, weights[1]) for later in weights[2:])
+    said = {"loss": "the loss is nan", "gradient": "the gradient's norm is inf"}[bad]
+    with pytest.raises(NotFinite, match=f"{said} at step 3"):
+        guard.read()
+
+
+def test_finite_steps_are_left_alone():
+    guard = Guard(torch.device("cpu"))
+    for step in range(3):
+        guard.judge(step, torch.tensor(1.0), torch.tensor(2.0))
+    guard.read()
+    assert float(guard.flag) == 0
+
+
+def test_a_bad_step_ends_the_run_at_once_with_a_bundle(tmp_path, monkeypatch):
+    before = []
+    true_loss = OBJECTIVES["simclr"].loss
+
+    def bad_at_7(self, outputs, known):
+        if known.now.step == 7:
+            before.append(self.head.layers[0].weight.detach().clone())
+            return true_loss(self, outputs, known) * torch.nan
+        return true_loss(self, outputs, known)
+
+    monkeypatch.setattr(OBJECTIVES["simclr"], "loss", bad_at_7)
+    with pytest.raises(
+        SslechoError, match=r"the loss is nan at step 8; lower --lr .*--overwrite; .* has the batch"
+    ) as e:
+        small_run(tmp_path, "simclr")
+    state = next(tmp_path.rglob("*bundle*/*.pt"), None) or next(tmp_path.rglob("*bundle*.pt"))
+    assert str(tmp_path) in str(e.value)
+    saved = torch.load(state, weights_only=True)
+    saved = saved.get("state", saved)
+    assert torch.equal(saved["objective.head.layers.0.weight"], before[0])
+
+
+def test_the_gradients_norm_is_that_of_all_trained_weights(tmp_path, monkeypatch):
+    norms = []
+    judge = Guard.judge
+
+    def noted(self, step, loss, grad_norm):
+        squares = [float((p.grad.double() ** 2).sum()) for p in learner[0].parameters() if p.grad is not None]
+        norms.append(sum(squares) ** 0.5)
+        judge(self, step, loss, grad_norm)
+
+    learner = []
+    as_channels_last = loop.as_channels_last
+    monkeypatch.setattr(loop, "as_channels_last", lambda module: learner.append(module) or as_channels_last(module))
+    monkeypatch.setattr(loop, "STEPS_BETWEEN_LOGS", 1)
+    monkeypatch.setattr(Guard, "judge", noted)
+    small_run(tmp_path, "simclr")
+    assert [line["grad_norm"] for line in read_log(tmp_path)] == pytest.approx(norms, rel=1e-5)
+
+
+def test_a_long_gradient_is_scaled_down_and_a_short_one_is_not():
+    """SGD's first step is the gradient times the learning rate."""
+
+    def moved(clip_grad):
+        encoder, objective = make("simclr")
+        learner = Learner(encoder, objective).train()
+        before = nn.utils.parameters_to_vector(learner.parameters()).detach()
+        optimizer = torch.optim.SGD(learner.parameters(), lr=0.5)
+        optimizer.optimizer = optimizer
+        makers = [Views(policy("echo", size=32), size=32, seed=0)] * 2
+        _, norm = loop._step(
+            learner, optimizer, load(FRAMES, (ROWS, ROWS)), FRAMES, makers, fabric=BARE, seed=0, now=Now(0, 40, 0.0),
+            clip_grad=clip_grad,
+        )  # fmt: skip
+        return float(norm), (before - nn.utils.parameters_to_vector(learner.parameters()).detach()) / 0.5
+
+    norm, whole = moved(None)
+    assert float(whole.norm()) == pytest.approx(norm, rel=1e-3)
+    same_norm, clipped = moved(norm / 4)
+    assert same_norm == norm
+    assert float(clipped.norm()) == pytest.approx(norm / 4, rel=1e-3)
+    assert float(torch.cosine_similarity(clipped, whole, dim=0)) == pytest.approx(1, abs=1e-4)
+    assert torch.equal(moved(norm * 2)[1], whole)
+
+
+def test_where_compiling_fails_the_run_goes_on_without_and_says_so_once(tmp_path, capsys):
+    asked = []
+
+    def fails(graph, inputs):
+        asked.append(graph)
+        raise RuntimeError("no compiler here")
+
+    plain, _ = small_run(tmp_path / "plain", "dino")
+    capsys.readouterr()
+    without, _ = small_run(tmp_path / "without", "dino", backend=fails)
+    assert len(asked) == 1
+    said = capsys.readouterr().err
+    assert said.count("warning: the network can't be compiled") == 1
+    assert "no compiler here" in said
+    assert plain.hash() == without.hash()
+
+
+def test_a_compiled_network_learns_the_same(tmp_path, capsys):
+    compiled = []
+
+    def as_it_is(graph, inputs):
+        compiled.append(graph)
+        return graph.forward
+
+    plain, _ = small_run(tmp_path / "plain", "simclr")
+    capsys.readouterr()
+    other, _ = small_run(tmp_path / "compiled", "simclr", backend=as_it_is)
+    assert compiled
+    assert "warning" not in capsys.readouterr().err
+    for name, weight in plain.state_dict().items():
+        assert torch.allclose(weight, other.state_dict()[name], atol=1e-5), name
+    assert other.net._compiled_call_impl is None  # whoever embeds with it next need not wait for a compiler
+
+
+@pytest.mark.parametrize("method", ["simclr", "dino", "swav"])
+def test_a_whole_step_waits_for_no_number(method):
+    """On the meta device reading a number is an error: from the pictures to the moved teacher nothing does."""
+    encoder, objective = make(method)
+    side = encoder.image_size
+    makers = [Views(policy("echo", size=side), size=side, seed=0)] * (objective.n_views + 2 * (method != "simclr"))
+    learner = Learner(encoder, objective).to("meta").train()
+    optimizer = torch.optim.SGD([p for p in learner.parameters() if p.requires_grad], lr=0.1)
+    optimizer.optimizer = SimpleNamespace()  # takes the flag: no fused optimizer knows the meta device
+    fabric = SimpleNamespace(**{**vars(BARE), "device": torch.device("meta")})
+    loss, norm = loop._step(
+        learner, optimizer, load(FRAMES, (ROWS, ROWS)), FRAMES, makers, fabric=fabric, seed=0, now=Now(5, 40, 1.0),
+        guard=Guard(torch.device("meta")),
+    )  # fmt: skip
+    assert loss.is_meta
+    assert norm.is_meta
+
+
+def test_batches_come_in_order_and_one_ahead():
+    read = []
+
+    def noted(rows):
+        read.append(int(rows[0]))
+        return PICTURES[rows]
+
+    frames = Frames(noted, np.arange(40), np.arange(40) // 2)
+    pairs = ((np.arange(at, at + 2),) * 2 for at in (0, 10, 20))
+    with Ahead(frames, pairs, torch.device("cpu")) as ahead:
+        batches = [ahead.next() for _ in range(3)]
+    assert [int(batch.rows[0]) for batch in batches] == read == [0, 10, 20]
+    assert all(np.array_equal(batch.pictures.numpy(), PICTURES[batch.rows]) for batch in batches)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_on_a_gpu_batches_are_there_before_they_are_asked_for():
+    pairs = ((np.arange(at, at + 8),) * 2 for at in (0, 8, 16, 24))
+    with Ahead(FRAMES, pairs, torch.device("cuda")) as ahead:
+        for at in (0, 8, 16, 24):
+            batch = ahead.next()
+            assert batch.pictures.is_cuda
+            assert batch.partner_pictures is batch.pictures
+            assert np.array_equal(batch.pictures.cpu().numpy(), PICTURES[at : at + 8])
