@@ -1,5 +1,6 @@
 """`pretrain`: Store -> Encoder."""
 
+import copy
 import hashlib
 from dataclasses import replace
 from pathlib import Path
@@ -8,16 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from sslecho.api.nouns import as_store, counts
+from sslecho.api.nouns import as_store, counts, groups
 from sslecho.api.pretrain_encoder import embed_sample, new_encoder, picture_size, say_match
 from sslecho.api.pretrain_frames import frames_a_step, repeated_clips, training_frames, training_rows
 from sslecho.api.pretrain_labels import known_labels
+from sslecho.api.pretrain_verdict import judge, judge_again, named_baselines, others
 from sslecho.api.pretrain_views import view_makers
+from sslecho.api.pretrain_watch import watched
 from sslecho.api.settings import PretrainSettings
 from sslecho.config import build, identity, to_toml
 from sslecho.data.store import Store
 from sslecho.errors import InputError, SettingsError, SslechoError
-from sslecho.metrics.spread import effective_rank
 from sslecho.models.encoder import Encoder
 from sslecho.models.weight_files import read_weights
 from sslecho.objectives import OBJECTIVES
@@ -25,6 +27,7 @@ from sslecho.objectives.objective import MethodSettings, Objective
 from sslecho.rundir import RunDir, warn
 from sslecho.train.checkpoint import Saving
 from sslecho.train.device import choose_compiler, choose_device, choose_precision, make_fabric
+from sslecho.train.health import Watch, looks_every, spread_of
 from sslecho.train.log import TrainingLog
 from sslecho.train.loop import Plan, fit
 
@@ -47,9 +50,11 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
     """
     settings = build(PretrainSettings, options)
     store, out = as_store(store), Path(out)
+    baselines = named_baselines(settings.baseline)
     objective_class = OBJECTIVES[settings.method]
     method_settings = _method_settings(objective_class, settings)
     rows, split = training_rows(store, settings.all)
+    seen = watched(store, rows, settings.seed)
     labels = None if objective_class.labels == "none" else known_labels(store, settings.method)
     if labels is not None and objective_class.labels == "all":
         rows, split = rows[labels.of_frame[rows] >= 0], "train"
@@ -93,31 +98,48 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
         settings=to_toml(settings, "pretrain"),
         overwrite=overwrite,
     )
+    started = None if match is None else copy.deepcopy(encoder)
+    judging = {"seed": settings.seed, "device": fabric.device, "unit": groups(store.unit)}
     if run is None:
-        return Encoder.load(out)
+        trained_before = Encoder.load(out)
+        if fabric.is_global_zero:
+            judge_again(store, seen, trained_before, out, baselines, started=started, **judging)
+        return trained_before
     if match is not None and fabric.is_global_zero:
         say_match(match)
     if batch_size < settings.batch_size:
         warn(f"--batch-size {settings.batch_size} is more than the {len(rows)} frames; {batch_size} is used")
     frames = training_frames(store, rows, settings, objective, labels)
+    makers = view_makers(objective, encoder, settings)
+    every = looks_every(
+        len(seen.sample.rows),
+        n_frames=len(rows),
+        batch_size=batch_size,
+        n_views=objective.n_views,
+        n_processes=fabric.world_size,
+        epochs=settings.watch_every,
+    )
+    warmup_epochs = min(settings.warmup_epochs, settings.epochs / 4)
+    calm_steps = round(warmup_epochs * (len(rows) // batch_size))
     trained = fit(
         encoder,
         objective,
         frames,
-        view_makers(objective, encoder, settings),
+        makers,
         Plan(
             epochs=settings.epochs,
             batch_size=batch_size,
             lr=settings.lr,
             weight_decay=settings.weight_decay,
             optimizer=settings.optimizer,
-            warmup_epochs=min(settings.warmup_epochs, settings.epochs / 4),
+            warmup_epochs=warmup_epochs,
             seed=settings.seed,
             clip_grad=settings.clip_grad,
         ),
         fabric=fabric,
         folder=out,
         log=TrainingLog(out, active=fabric.is_global_zero),
+        watch=Watch(seen.sample, frames, makers[0], seed=settings.seed, every=every, calm_steps=calm_steps),
         saving=Saving(settings.checkpoint_seconds, settings.keep_checkpoints),
         backend=choose_compiler(settings.compile, device),
     )
@@ -135,7 +157,8 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
                 "loss_at_chance": objective.chance(batch_size),
                 "images_per_s": trained.images_per_s,
                 "data_wait": trained.data_wait,
-                "effective_rank": effective_rank(embed_sample(store, rows, encoder, settings.seed)),
+                **spread_of(embed_sample(store, rows, encoder, settings.seed)),
+                **judge(store, seen, encoder, others(encoder, started, baselines, settings.seed), **judging),
                 "dim": encoder.dim,
                 **({} if match is None else {"weights": match.as_dict()}),
                 "n_frames": len(rows),

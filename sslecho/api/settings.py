@@ -160,6 +160,15 @@ class PretrainSettings(Machine):
     clip_grad: float | None = option(None, "Longest gradient; a longer one is scaled down to it.", minimum=1e-6)
     precision: str = option("auto", "Arithmetic: bf16 where the hardware has it.", choices=("auto", "32", "bf16", "16"))
     all: bool = option(False, "Train on the test split too; recorded beside the encoder.")
+    baseline: tuple[str, ...] = option(
+        (), "Frozen encoders that the verdict compares with too, NAME=FOLDER.", is_path=True, decides=False
+    )
+    watch_every: int | None = option(
+        None,
+        "Epochs between two looks at the encoder's health; by default as many as keep their cost near 2 %.",
+        minimum=1,
+        decides=False,
+    )
     device: str = option("auto", "Where to train.", choices=("auto", "cpu", "cuda"), decides=False)
     devices: int = option(1, "GPUs or processes on this machine.", minimum=1)
     nodes: int = option(1, "Machines, each started by torchrun.", minimum=1)

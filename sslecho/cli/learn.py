@@ -27,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
             f"{result['epochs']} epochs, loss {result['loss']:.3f}{chance}, "
             f"{result['images_per_s']:.0f} images/s, waiting for data {result['data_wait']:.1%}",
             f"effective rank of the embeddings: {result['effective_rank']:.1f} of {result['dim']}",
+            *_verdict(result),
         ]
         return Said(result, lines, f"wrote {out}; next: sslecho embed {store} --encoder {out} -o embeddings")
 
@@ -48,6 +49,21 @@ def add_to(app: typer.Typer) -> None:
         cluster(embeddings, out, overwrite=call.overwrite, **call.options)
         result = result_of(out)
         return Said(result, _table(result), f"wrote {out}; next: sslecho report {out} -o report.html")
+
+
+def _verdict(result: dict[str, Any]) -> list[str]:
+    """Of a pretraining run: how its encoder compares, the sentence first."""
+    lines = [f"verdict: {result['verdict']}"]
+    if result["baselines"] is None:
+        return lines
+    lines.append(
+        f"balanced accuracy of {result['knn_n']} validation clips of {result['knn_n_patients']} {result['unit']}s "
+        f"by their neighbors: {result['knn_accuracy']:.3f} "
+        f"({result['knn_accuracy_low']:.3f}–{result['knn_accuracy_high']:.3f})"
+    )
+    return lines + [
+        f"  {name} {row['knn_accuracy']:.3f}: {row['verdict']}" for name, row in result["baselines"].items()
+    ]
 
 
 def _table(result: dict[str, Any]) -> list[str]:
