@@ -83,7 +83,7 @@ def _strengths(frames: UInt8[Tensor, "n h w"], outlines: Float[Tensor, "n 11"], 
     for trial in tried:
         scan = stored if trial.moves else still
         steps = [_gray(trial.apply(scan, step).pixels) for step in range(len(trial.steps))]
-        steps += [np.zeros_like(steps[0])] * (STRENGTHS - len(steps))
+        steps += [np.full_like(steps[0], 255)] * (STRENGTHS - len(steps))
         rows.append(SheetRow(trial.name, "\n".join(caption for caption, _ in trial.steps), _frame_by_frame(steps)))
     return rows
 

@@ -84,9 +84,7 @@ class Beams:
 
     def inside(self, x: Float[Tensor, "n 1 h w"], y: Float[Tensor, "n 1 h w"]) -> Bool[Tensor, "n 1 h w"]:
         """Whether points, given from the apex, lie in the sector."""
-        half_x, half_y = (self[At.X1] - self[At.X0]) / 2, (self[At.Y1] - self[At.Y0]) / 2
-        inside = (x - (self[At.X0] + half_x - self[At.APEX_X])).abs_() <= half_x
-        inside &= (y - (self[At.Y0] + half_y - self[At.APEX_Y])).abs_() <= half_y
+        inside = self.in_box(x, y)
         # Every point of a rectangle's plane passes what makes a fan.
         fan = self.is_fan.view(-1, 1, 1, 1)
         square = (x * x).addcmul_(y, y)
@@ -97,6 +95,12 @@ class Beams:
             cos, sin = (torch.where(fan, sign * f(self[at]), 0.0) for f in (torch.cos, torch.sin))
             inside &= (x * cos).addcmul_(y, sin, value=-1) >= 0
         return inside
+
+    def in_box(self, x: Float[Tensor, "n 1 h w"], y: Float[Tensor, "n 1 h w"]) -> Bool[Tensor, "n 1 h w"]:
+        """Whether points, given from the apex, lie in the upright box."""
+        half_x, half_y = (self[At.X1] - self[At.X0]) / 2, (self[At.Y1] - self[At.Y0]) / 2
+        inside = (x - (self[At.X0] + half_x - self[At.APEX_X])).abs_() <= half_x
+        return inside.logical_and_((y - (self[At.Y0] + half_y - self[At.APEX_Y])).abs_() <= half_y)
 
     def depth(self, height: int, width: int) -> Float[Tensor, "n 1 h w"]:
         """Along the beam, 0 at the near arc (or top) and 1 at the far arc (or bottom)."""

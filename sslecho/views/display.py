@@ -11,12 +11,15 @@ from sslecho.views.transform import DISPLAY_RANGE_DB, Intensity, Params, Scan, b
 
 # Ours: gray levels below this are faded out when the gain rises, for of what lay below the floor nothing is known.
 FLOOR = 0.05
+# Ours: tissue, 20 dB below white, stays as gray as it was when the range is changed, for the sonographer turns the
+# gain after it.
+TISSUE = 2 / 3
 
 
 @final
 @dataclass(frozen=True)
 class Display(Intensity):
-    """Gain and dynamic range: the picture is log-compressed, so one shifts it, the other scales it about white.
+    """Gain and dynamic range: the picture is log-compressed, so one shifts it, the other scales it about tissue's gray.
 
     Args:
         probability: how often.
@@ -39,7 +42,7 @@ class Display(Intensity):
     def change(self, scan: Scan, params: Params) -> Float[Tensor, "n 1 h w"]:
         x = scan.pixels
         slope = column(DISPLAY_RANGE_DB / params["range_db"])
-        offset = 1 - slope + column(params["gain_db"] / params["range_db"])
+        offset = TISSUE * (1 - slope) + column(params["gain_db"] / params["range_db"])
         shown = (x * (1 / FLOOR)).clamp_(max=1)
         return torch.mul(shown, offset, out=shown).addcmul_(x, slope)
 

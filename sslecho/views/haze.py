@@ -12,7 +12,7 @@ from sslecho.views.texture import patches, speckle_bank
 from sslecho.views.transform import DISPLAY_RANGE_DB, Intensity, Params, Scan, between, column
 
 PER_GRAY = log(10) / 20 * DISPLAY_RANGE_DB  # natural logarithm of the amplitude, for the whole gray scale
-GRAIN_DB = 4.0  # clutter is smeared by the multiple paths it took: less than the 5.6 dB of full speckle; ours
+GRAIN_DB = 3.0  # clutter is smeared by the multiple paths it took: less than the 5.6 dB of full speckle; ours
 
 
 @final
@@ -29,9 +29,9 @@ class Haze(Intensity):
 
     probability: float = 0.3
     strength: float = 1.0
-    level_db: float = 22.0
-    least_fall_db: float = 20.0
-    fall_db: float = 60.0
+    level_db: float = 26.0
+    least_fall_db: float = 35.0
+    fall_db: float = 80.0
     n_draws = 5
 
     def draw(self, u: Float[Tensor, "n draws"]) -> Params:

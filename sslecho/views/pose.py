@@ -86,6 +86,9 @@ class Pose(Augmentation):
         if self.spread != 1:
             x, y = lookup.narrowed(x, y)
         mask = lookup.limits.inside(x, y)
+        if self.keep_fan and self.about == "apex" and self.rotation_deg:
+            # The box of what turned has turned too; a screen's has not.
+            mask &= lookup.shown.in_box(*lookup.shown.places(height, width))
         if scan.pixels.shape[-1] != scan.pixels.shape[-2]:
             raise ValueError(f"stored pictures are square, not {tuple(scan.pixels.shape[-2:])}")
         apex = scan.beams.outline[:, [At.APEX_X, At.APEX_Y]].view(-1, 1, 1, 2)

@@ -54,7 +54,7 @@ class Despeckle(Intensity):
 
     probability: float = 0.2
     amount: float = 1.0
-    sigma: float = 0.015
+    sigma: float = 0.01
     edge_db: float = 11.2
     n_draws = 1
 

@@ -51,7 +51,7 @@ class Trial(NamedTuple):
 
 def trials(size: int | tuple[int, int]) -> list[Trial]:
     """All of them, for pictures of this size."""
-    pose = Pose(size, spread=1.08)
+    pose = Pose(size, spread=1.08, rotation_deg=12.0)
     still: dict[str, float] = dict.fromkeys(("center_x", "center_y", "angle_deg", "shift_x", "shift_y", "shear"), 0.0)
     still |= dict.fromkeys(("width", "height", "depth", "spread", "mirror_x", "mirror_y"), 1.0)
     whole: dict[str, float] = dict.fromkeys(
@@ -134,10 +134,10 @@ def trials(size: int | tuple[int, int]) -> list[Trial]:
         Trial(
             "haze",
             Haze(1.0),
-            {"strength": 0.0, "fall_db": 40.0, "tilt_db": 3.0, **place},
+            {"strength": 0.0, "fall_db": 55.0, "tilt_db": 3.0, **place},
             [
                 *_steps("strength", "{:.0%}", 0.33, 0.67, 1.0),
-                ("100 %, deep", {"strength": 1.0, "fall_db": 20.0, "tilt_db": -6.0}),
+                ("100 %, deep", {"strength": 1.0, "fall_db": 35.0, "tilt_db": -6.0}),
             ],
         ),
         Trial(
@@ -167,6 +167,6 @@ def trials(size: int | tuple[int, int]) -> list[Trial]:
     ]
 
 
-def _steps(name: str, form: str, *values: float) -> list[tuple[str, dict[str, float]]]:
+def _steps(name: str, form: str, *values: int | float) -> list[tuple[str, dict[str, float]]]:
     """A step for each value of one parameter, its caption from a format."""
     return [(form.format(value), {name: float(value)}) for value in values]

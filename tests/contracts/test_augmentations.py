@@ -1,133 +1,209 @@
 """What every augmentation must do, over all classes and all policies."""
 
-import inspect
+import pkgutil
+from importlib import import_module
 
 import numpy as np
 import pytest
 import torch
 
-from sslecho.views import geometry, intensity
-from sslecho.views.geometry import Fan, Pose
-from sslecho.views.intensity import Blur, Display, Shadow, Speckle
+from sslecho import views
+from sslecho.api.settings import POLICIES as OFFERED
+from sslecho.views.attenuation import Attenuation
+from sslecho.views.blur import Blur
+from sslecho.views.cutout import Cutout
+from sslecho.views.display import Display, Gamma
+from sslecho.views.fan import Fan
+from sslecho.views.haze import Haze
+from sslecho.views.jitter import Jitter
 from sslecho.views.keyed import uniforms
-from sslecho.views.policies import POLICIES, Views, policy
-from sslecho.views.transform import Augmentation
+from sslecho.views.noise import Noise
+from sslecho.views.policies import POLICIES, USES, Views, policy
+from sslecho.views.pose import Pose
+from sslecho.views.shadow import Shadow
+from sslecho.views.speckle import Despeckle, Respeckle
+from sslecho.views.transform import Augmentation, Intensity, Scan
+from sslecho.views.trials import trials
+from tests.views.fans import OUTLINES, scans
 
+SIZE = 48
 STRONG = [
-    Pose(48, min_area=0.5, aspect=0.1, rotation_deg=20.0, shift=0.1, flip_x=0.5, flip_y=0.5),
-    Fan(1.0),
-    Display(gain_db=10.0, contrast=0.3, gamma=1.5, attenuation_db=8.0),
-    Shadow(1.0),
-    Speckle(1.0),
-    Blur(1.0, max_sigma=0.03),
+    Pose(
+        SIZE, 0.5, aspect=0.1, depth=1.25, spread=1.1, rotation_deg=20.0, shift=0.1, shear=0.1, flip_x=0.5, flip_y=0.5
+    ),
+    Pose(SIZE, rotation_deg=30.0, about="center", keep_fan=False, shift=0.1),
+    Fan(),
+    Attenuation(),
+    Display(),
+    Gamma(),
+    Shadow(),
+    Haze(),
+    Respeckle(),
+    Despeckle(),
+    Blur(max_mm=3.0),
+    Jitter(),
+    Noise(),
+    Cutout(),
 ]
-ZERO = [Pose(48), Fan(0.0), Display(), Shadow(0.0), Speckle(0.0), Blur(0.0)]
+GRAY = [a for a in STRONG if isinstance(a, Intensity)]
+TRIALS = trials(SIZE)
 
 
-def fan_frames(n: int = 8, size: int = 48) -> torch.Tensor:
-    """Speckled 70 degree sectors with black outside, [n, 1, size, size]."""
-    generator = torch.Generator().manual_seed(5)
-    x = 0.2 + 0.7 * torch.rand(n, 1, size, size, generator=generator)
-    across = torch.linspace(-1, 1, size).view(1, 1, 1, -1)
-    down = torch.linspace(0, 2, size).view(1, 1, -1, 1)
-    return x * (torch.atan2(across.abs(), down) < 0.61) * ((across**2 + down**2).sqrt() < 1.9)
+def name_of(thing) -> str:
+    return getattr(thing, "name", None) or type(thing).__name__
 
 
-def numbers(augmentation: Augmentation, n: int = 8, *, seed: int = 0) -> torch.Tensor:
-    return torch.from_numpy(uniforms(seed, 0, np.arange(n), 0, augmentation.n_draws))
+def drawn(augmentation: Augmentation, n: int = 4, *, seed: int = 0) -> dict[str, torch.Tensor]:
+    return augmentation.draw(torch.from_numpy(uniforms(seed, 0, np.arange(n), 0, augmentation.n_draws)))
 
 
-def test_every_class_is_tried_here():
-    found = {
-        thing
-        for module in (geometry, intensity)
-        for _, thing in inspect.getmembers(module, inspect.isclass)
-        if issubclass(thing, Augmentation) and thing is not Augmentation
-    }
-    assert found == {type(a) for a in STRONG} == {type(a) for a in ZERO}
+def test_every_class_is_tried_here_and_on_the_sheet():
+    for module in pkgutil.iter_modules(views.__path__):
+        import_module(f"sslecho.views.{module.name}")
+    every = {c for base in (Augmentation, Intensity) for c in base.__subclasses__()} - {Intensity}
+    assert every == {type(a) for a in STRONG} == {type(t.augmentation) for t in TRIALS}
 
 
-@pytest.mark.parametrize("augmentation", STRONG, ids=lambda a: type(a).__name__)
+def test_every_policy_is_offered():
+    assert OFFERED == POLICIES
+
+
+@pytest.mark.parametrize("augmentation", STRONG, ids=name_of)
 def test_keeps_the_contract_and_changes_something(augmentation):
-    x = fan_frames()
-    before = x.clone()
-    y = augmentation.apply(x, augmentation.draw(numbers(augmentation)))
+    scan = scans()
+    before = scan.pixels.clone()
+    y = augmentation.apply(scan, drawn(augmentation)).pixels
     assert y.dtype == torch.float32
-    assert y.shape == x.shape
+    assert y.shape == before.shape
     assert torch.isfinite(y).all()
     assert 0 <= float(y.min())
     assert float(y.max()) <= 1
-    assert torch.equal(x, before), "the input must not be written to"
-    assert float((y - x).abs().mean()) > 1e-3
+    assert torch.equal(scan.pixels, before), "the input must not be written to"
+    assert all(float((y - before)[k].abs().mean()) > 1e-4 for k in range(4))
 
 
-@pytest.mark.parametrize("augmentation", STRONG, ids=lambda a: type(a).__name__)
-def test_parameters_replay_and_differ_between_frames(augmentation):
-    x = fan_frames(1).expand(8, -1, -1, -1).contiguous()
-    params = augmentation.draw(numbers(augmentation))
-    y = augmentation.apply(x, params)
-    assert torch.equal(y, augmentation.apply(x, params))
-    assert not torch.equal(y[0], y[1])
+@pytest.mark.parametrize("augmentation", STRONG, ids=name_of)
+def test_parameters_replay_and_differ_between_pictures(augmentation):
+    scan = scans().take(torch.zeros(8, dtype=torch.int64))
+    params = drawn(augmentation, 8)
+    y = augmentation.apply(scan, params)
+    again = augmentation.apply(scan, params)
+    assert torch.equal(y.pixels, again.pixels)
+    assert torch.equal(y.mask, again.mask)
+    assert not torch.equal(y.pixels[0], y.pixels[1])
+    other = drawn(augmentation, 8, seed=1)
+    assert not torch.equal(augmentation.apply(scan, other).pixels, y.pixels)
 
 
-@pytest.mark.parametrize("augmentation", ZERO, ids=lambda a: type(a).__name__)
-def test_zero_strength_is_the_identity(augmentation):
-    x = fan_frames()
-    y = augmentation.apply(x, augmentation.draw(numbers(augmentation)))
-    assert torch.allclose(y, x, atol=2e-6)
+@pytest.mark.parametrize("augmentation", STRONG, ids=name_of)
+def test_a_picture_does_not_depend_on_its_batch(augmentation):
+    scan, params = scans(), drawn(augmentation)
+    whole = augmentation.apply(scan, params)
+    for k in (0, 2, 3):
+        alone = augmentation.apply(scan.take(torch.tensor([k])), {n: v[k : k + 1] for n, v in params.items()})
+        assert torch.allclose(alone.pixels[0], whole.pixels[k], atol=1e-6)
+        assert torch.equal(alone.mask[0], whole.mask[k])
 
 
-@pytest.mark.parametrize("augmentation", [a for a in STRONG if not isinstance(a, Pose)], ids=lambda a: type(a).__name__)
-def test_nothing_lights_up_outside_the_sector(augmentation):
-    x = fan_frames()
-    y = augmentation.apply(x, augmentation.draw(numbers(augmentation)))
-    assert float(y[x == 0].abs().max()) == 0
+@pytest.mark.parametrize("trial", TRIALS, ids=name_of)
+def test_zero_strength_is_the_identity(trial):
+    scan = scans()
+    y = trial.apply(scan, None)
+    assert torch.allclose(y.pixels, scan.pixels, atol=2e-5)
+    # Pixels whose center is on the rim to the last digit may fall either way.
+    assert int((y.mask != scan.mask).sum()) <= 4
+    if isinstance(trial.augmentation, Intensity):
+        assert torch.equal(y.mask, scan.mask)
 
 
-def test_pose_moves_where_it_says():
-    x = torch.zeros(1, 1, 64, 64)
-    x[..., 20:24, 40:44] = 1
-    still = Pose(64).draw(torch.full((1, 9), 0.5))
-    shifted = Pose(64).apply(x, {**still, "shift_x": torch.tensor([0.25])})  # 8 pixels: the picture is 2 wide
-    assert torch.allclose(shifted[..., 20:24, 32:36], torch.ones(4, 4), atol=1e-4)
-    mirrored = Pose(64).apply(x, {**still, "mirror_x": torch.tensor([-1.0])})
-    assert torch.allclose(mirrored, x.flip(-1), atol=1e-5)
-    turned = Pose(64).apply(x, {**still, "angle": torch.deg2rad(torch.tensor([10.0]))})
-    rows, columns = torch.nonzero(turned[0, 0] > 0.5, as_tuple=True)
-    # About the top center (31.5, -0.5): the distance to it stays.
-    radius = ((rows.float().mean() + 0.5) ** 2 + (columns.float().mean() - 31.5) ** 2).sqrt()
-    assert float(radius) == pytest.approx((22**2 + 10**2) ** 0.5, abs=0.7)
+@pytest.mark.parametrize("trial", TRIALS, ids=name_of)
+def test_every_step_changes_the_picture(trial):
+    scan = scans()
+    # 24 mm of depth: a quarter of a millimeter is half a pixel.
+    scan = scan._replace(beams=scan.beams.cut_to(mm=torch.full((4,), 12.0)))
+    still = trial.apply(scan, None).pixels
+    for step, (caption, _) in enumerate(trial.steps):
+        assert float((trial.apply(scan, step).pixels - still).abs().mean()) > 1e-4, caption
 
 
-def test_gain_is_in_decibels_of_a_60_db_display():
-    x = torch.full((1, 1, 8, 8), 0.5)
-    params = Display(gain_db=6.0).draw(torch.tensor([[1.0, 0.5, 0.5, 0.5]]))
-    assert float(Display(gain_db=6.0).apply(x, params).mean()) == pytest.approx(0.5 + 6 / 60, abs=1e-5)
+@pytest.mark.parametrize("augmentation", GRAY, ids=name_of)
+def test_changes_of_gray_leave_what_is_outside_untouched(augmentation):
+    scan = scans(outside=0.37)
+    y = augmentation.apply(scan, drawn(augmentation))
+    assert torch.equal(y.pixels[~scan.mask], scan.pixels[~scan.mask])
+    assert torch.equal(y.mask, scan.mask)
+    assert torch.equal(y.beams.outline[:3, :10], scan.beams.outline[:3, :10])
 
 
+@pytest.mark.parametrize("augmentation", [a for a in STRONG if a not in GRAY], ids=name_of)
+def test_changes_of_place_carry_the_mask_and_leave_zero_outside(augmentation):
+    scan = scans(outside=0.37)
+    ones = Scan(torch.ones_like(scan.pixels), scan.mask, scan.beams)
+    params = drawn(augmentation)
+    y = augmentation.apply(ones, params)
+    assert float(y.pixels[~y.mask].abs().max()) == 0
+    # Full inside, but where a pixel at the picture's border is averaged with what lies beyond.
+    assert float((y.pixels[y.mask] > 0.49).float().mean()) > 0.995
+    assert 0.05 < float(y.mask.float().mean()) < 0.95
+
+
+@pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("name", POLICIES)
-def test_policies_make_views(name):
-    frames = (fan_frames(6, 96)[:, 0] * 255).to(torch.uint8)
-    views = Views(policy(name, size=32), size=32, seed=1)
-    x = views.prepare(frames)
-    rows = np.arange(6)
-    first = views(x, rows, epoch=0, view=0)
-    assert first.shape == (6, 1, 32, 32)
-    assert torch.equal(first, views(x, rows, epoch=0, view=0))
-    same = [torch.equal(first, views(x, rows, epoch=e, view=v)) for e, v in ((0, 1), (1, 0))]
+def test_policies_make_views(name, use):
+    frames = (scans(96).pixels[:, 0] * 255).to(torch.uint8)
+    maker = Views(policy(name, size=32, use=use), size=32, seed=1)
+    x = maker.prepare(frames, OUTLINES)
+    rows = np.arange(4)
+    first = maker(x, rows, epoch=0, view=0)
+    assert first.shape == (4, 1, 32, 32)
+    assert 0 <= float(first.min()) <= float(first.max()) <= 1
+    assert torch.equal(first, maker(x, rows, epoch=0, view=0))
+    same = [torch.equal(first, maker(x, rows, epoch=e, view=v)) for e, v in ((0, 1), (1, 0))]
     assert same == [name == "none"] * 2
 
 
-def test_a_view_depends_on_its_frame_not_on_its_batch():
-    frames = (fan_frames(6, 64)[:, 0] * 255).to(torch.uint8)
-    views = Views(policy("echo", size=32), size=32, seed=1)
-    whole = views(views.prepare(frames), np.arange(6), epoch=3, view=1)
-    part = views(views.prepare(frames[4:]), np.arange(4, 6), epoch=3, view=1)
-    assert torch.allclose(whole[4:], part, atol=1e-6)
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_view_depends_on_its_frame_not_on_its_batch(name):
+    frames = (scans(64).pixels[:, 0] * 255).to(torch.uint8)
+    maker = Views(policy(name, size=32), size=32, seed=1)
+    whole = maker(maker.prepare(frames, OUTLINES), np.arange(4), epoch=3, view=1)
+    part = maker(maker.prepare(frames[2:], OUTLINES[2:]), np.arange(2, 4), epoch=3, view=1)
+    assert torch.allclose(whole[2:], part, atol=1e-5)
 
 
-def test_adult_echo_is_never_mirrored():
-    poses = {name: next(a for a in policy(name, size=32) if isinstance(a, Pose)) for name in POLICIES}
-    assert poses["echo"].flip_x == 0
-    assert poses["fetal"].flip_x == 0.5
-    assert all(pose.flip_y == 0 for pose in poses.values())
+def test_nothing_is_done_to_pictures_that_are_not_chosen():
+    class Seen(Exception):
+        pass
+
+    pose, *others = policy("echo", size=32)
+    assert {type(a).__name__: a.probability for a in others} == {
+        "Fan": 0.5, "Attenuation": 1.0, "Display": 1.0, "Gamma": 0.5, "Haze": 0.3, "Respeckle": 0.3,
+        "Despeckle": 0.2, "Blur": 0.3, "Shadow": 0.3,
+    }  # fmt: skip
+    maker = Views((pose, Cutout(0.5)), size=32, seed=3)
+    scan = Views.prepare(maker, torch.full((64, 64, 64), 200, dtype=torch.uint8))
+    rows = np.arange(64)
+    chosen = maker.draw(rows, epoch=0, view=0)[1][0]
+    assert 16 < len(chosen) < 48
+    plain = Views((pose, Cutout(0.0)), size=32, seed=3)(scan, rows, epoch=0, view=0)
+    changed = (maker(scan, rows, epoch=0, view=0) != plain).flatten(1).any(1)
+    assert set(torch.nonzero(changed).flatten().tolist()) <= set(chosen.tolist())
+    assert int(changed.sum()) > 0.6 * len(chosen)
+
+
+def test_what_each_policy_may_do():
+    poses = {name: policy(name, size=32)[0] for name in POLICIES}
+    assert {n: p.flip_x for n, p in poses.items() if isinstance(p, Pose)} == {
+        "echo": 0, "fetal": 0.5, "lung": 0.5, "none": 0, "simclr": 0.5, "chartsias": 0, "fusc": 0.5, "madani": 0.5,
+    }  # fmt: skip
+    assert [n for n, p in poses.items() if isinstance(p, Pose) and p.flip_y] == ["madani"]
+    assert not any(isinstance(a, Shadow) for a in policy("lung", size=32))
+    assert any(isinstance(a, Shadow) for a in policy("echo", size=32))
+    for name in POLICIES:
+        (only,) = policy(name, size=32, use="grades", min_area=0.3)
+        assert isinstance(only, Pose)
+        assert (only.min_area, only.depth, only.spread, only.aspect) == (1, 1, 1, 0)
+    with pytest.raises(KeyError):
+        policy("ecko", size=32)
+    with pytest.raises(KeyError):
+        policy("echo", size=32, use="votes")
