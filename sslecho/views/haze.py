@@ -12,7 +12,7 @@ from sslecho.views.texture import patches, speckle_bank
 from sslecho.views.transform import DISPLAY_RANGE_DB, Intensity, Params, Scan, between, column
 
 PER_GRAY = log(10) / 20 * DISPLAY_RANGE_DB  # natural logarithm of the amplitude, for the whole gray scale
-GRAIN_DB = 3.0  # clutter is smeared by the multiple paths it took: less than the 5.6 dB of full speckle; ours
+GRAIN_DB = 1.5  # clutter is smeared by the multiple paths it took: less than the 5.6 dB of full speckle; ours
 
 
 @final
