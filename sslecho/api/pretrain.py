@@ -139,7 +139,9 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
         fabric=fabric,
         folder=out,
         log=TrainingLog(out, active=fabric.is_global_zero),
-        watch=Watch(seen.sample, frames, makers[0], seed=settings.seed, every=every, calm_steps=calm_steps),
+        watch=Watch(
+            seen.sample, frames, makers[0], seed=settings.seed, every=every, calm_steps=calm_steps, began=encoder
+        ),
         saving=Saving(settings.checkpoint_seconds, settings.keep_checkpoints),
         backend=choose_compiler(settings.compile, device),
     )

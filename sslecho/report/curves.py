@@ -80,17 +80,51 @@ def draw_training(
         log: lines of a run's log with epoch, loss, images_per_s, data_wait.
         chance: the loss of an encoder that can't tell frames apart.
     """
-    figure = new_figure(width, 3.0, theme)
-    epochs = np.array([line["epoch"] for line in log], float)
     panels = (
         ((0.05, 0.435), "Loss", "contrastive, on training frames", "loss"),
         ((0.56, 0.17), "Images per second", "two views each", "images_per_s"),
         ((0.81, 0.165), "Waiting for data", "share of the time", "data_wait"),
     )
+    return _draw_by_epoch(log, panels, chance=chance, theme=theme, width=width, dpi=dpi)
+
+
+def draw_health(log: Sequence[Mapping[str, Any]], *, theme: Theme = LIGHT, width: float = 9.4, dpi: int = DPI) -> bytes:
+    """A PNG of `width` x 3 inches: accuracy by neighbors, effective rank and the gradient's norm.
+
+    Args:
+        log: lines of a run's log; those that a watch added to have effective_rank, and knn_accuracy where it is known.
+    """
+    panels = (
+        ((0.05, 0.265), "Accuracy by neighbors", "balanced, validation clips", "knn_accuracy"),
+        ((0.385, 0.265), "Effective rank", "of the embeddings of a fixed sample", "effective_rank"),
+        ((0.72, 0.265), "Norm of the gradient", "of a step, before any clipping", "grad_norm"),
+    )
+    return _draw_by_epoch(log, panels, chance=None, theme=theme, width=width, dpi=dpi)
+
+
+def _draw_by_epoch(
+    log: Sequence[Mapping[str, Any]],
+    panels: Sequence[tuple[tuple[float, float], str, str, str]],
+    *,
+    chance: float | None,
+    theme: Theme,
+    width: float,
+    dpi: int,
+) -> bytes:
+    """A row of panels: where each stands and how wide it is, its title and subtitle, and the log's field."""
+    figure = new_figure(width, 3.0, theme)
     for (left, wide), title, subtitle, field in panels:
+        lines = [line for line in log if line.get(field) is not None]
         axes = figure.add_axes((left, 0.18, wide, 0.56))
         plain_axes(axes, theme)
-        values = np.array([line[field] for line in log], float)
+        _head(axes, title, subtitle, theme)
+        if not lines:
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.text(0.5, 0.5, "not known", transform=axes.transAxes, color=theme.muted, size=8.5, ha="center")
+            continue
+        epochs = np.array([line["epoch"] for line in lines], float)
+        values = np.array([line[field] for line in lines], float)
         if len(values) >= FEWEST_TO_SMOOTH:
             axes.plot(epochs, values, color=theme.accent, linewidth=0.8, alpha=0.3)
         axes.plot(
@@ -106,11 +140,13 @@ def draw_training(
         if field == "data_wait":
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
             top = max(top, 0.1)
-        axes.set_ylim(0, top)
-        axes.set_xlim(0, float(epochs.max()))
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=8 if wide > 0.3 else 4, integer=epochs.max() >= 4))
+        if field == "knn_accuracy":
+            top = 1.0
+        last = float(max(line["epoch"] for line in log))
+        axes.set_ylim(0, top or 1.0)
+        axes.set_xlim(0, last)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8 if wide > 0.3 else 4, integer=last >= 4))
         axes.set_xlabel("epoch", color=theme.muted, size=8)
-        _head(axes, title, subtitle, theme)
     return png_of(figure, dpi=dpi)
 
 

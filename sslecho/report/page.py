@@ -12,7 +12,7 @@ from jaxtyping import Float32, Int64
 
 from sslecho.report.cards import add_thumbnails, cards_of
 from sslecho.report.cluster_run import ClusterRun, Training
-from sslecho.report.curves import draw_scores, draw_training
+from sslecho.report.curves import draw_health, draw_scores, draw_training
 from sslecho.report.figure import DARK, LIGHT, Theme
 from sslecho.report.headline import Headline, headline, name_of
 from sslecho.report.map import draw_map
@@ -243,11 +243,19 @@ def _training(training: Training) -> str:
             alt="Loss, images per second and share of time waiting for data, by epoch",
             wide=True,
         )
+        if any("effective_rank" in line for line in training.log):
+            figure += _both(
+                lambda theme: draw_health(training.log, theme=theme),
+                alt="Accuracy by neighbors, effective rank and norm of the gradient, by epoch",
+                wide=True,
+            )
     seen = "the labels of training clips" if result.get("n_labeled_frames") else "no label"
     intro = (
         f"{text(METHODS.get(method, method))} saw {seen}. A low loss alone proves nothing; an effective rank near 1 "
         "means that the encoder collapsed."
     )
+    if result.get("verdict"):
+        intro += f" On validation clips, by their neighbors, the encoder is: {text(result['verdict'])}."
     return section("training", "How was the encoder trained?", intro, figure + f'<div class="tiles four">{tiles}</div>')
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from report.made_run import entry
 
-from sslecho.report.curves import draw_scores, draw_training
+from sslecho.report.curves import draw_health, draw_scores, draw_training
 from sslecho.report.figure import DARK, LIGHT, PALETTE, color_of, drawable, shape_of, spread
 from sslecho.report.map import categories, draw_map, medoid
 
@@ -119,6 +119,18 @@ def test_training(n):
     pixels = picture(draw_training(log, chance=4.8, dpi=100))
     assert pixels.shape == (300, 940, 3)
     assert colored(pixels, LIGHT.accent) > 10
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_health(labels):
+    log = [{"epoch": (i + 1) / 4, "loss": 5.0, "grad_norm": 9.0 / (i + 1)} for i in range(40)]
+    for line in log[3::4]:
+        line |= {"effective_rank": 10 + line["epoch"], **({"knn_accuracy": 0.5} if labels else {})}
+    pixels = picture(draw_health(log, dpi=100))
+    assert pixels.shape == (300, 940, 3)
+    thirds = [colored(pixels[:, start : start + 280], LIGHT.accent) for start in (30, 350, 660)]
+    assert (thirds[0] > 10) == labels
+    assert min(thirds[1:]) > 10
 
 
 def _rgb(color: str) -> list[int]:

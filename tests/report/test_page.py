@@ -51,7 +51,7 @@ class Walk(HTMLParser):
 def no_figures(monkeypatch):
     """Pages whose words are read need no pictures, which take most of a page's time."""
     page = import_module("sslecho.report.page")  # by name, as `sslecho.report` is the verb
-    for name in ("draw_map", "draw_scores", "draw_training"):
+    for name in ("draw_map", "draw_scores", "draw_training", "draw_health"):
         monkeypatch.setattr(page, name, lambda *_, **__: b"png")
 
 
