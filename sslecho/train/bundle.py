@@ -25,7 +25,7 @@ from sslecho.models.encoder import Encoder
 from sslecho.objectives.objective import Now, Objective
 from sslecho.rundir import read_json, write_atomic, write_json
 from sslecho.train.batches import Frames, known_of
-from sslecho.train.learner import Learner, as_channels_last
+from sslecho.train.learner import Learner, as_channels_last, seed_layers
 from sslecho.train.pictures import load, show
 from sslecho.views.policies import Views
 
@@ -154,6 +154,7 @@ def replay(
     loaded = load(frames, (bundle.rows, bundle.rows if same else bundle.partner_rows))
     assert loaded is not None
     batch = show(loaded, makers, now, n_draws=objective.n_draws, seed=bundle.seed, device=fabric.device)
+    seed_layers(bundle.seed, bundle.step, bundle.rows)
     return objective.loss(module(batch), known_of(bundle.rows, frames, now, fabric.device))
 
 

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Int64
 from torch import Tensor, nn
 
 from sslecho.models.encoder import Encoder
@@ -45,3 +47,9 @@ def make_optimizer(module: nn.Module, *, name: str, lr: float, weight_decay: flo
     if name == "sgd":
         return torch.optim.SGD(groups, lr=lr, momentum=0.9, fused=True)
     return torch.optim.AdamW(groups, lr=lr, fused=True)
+
+
+def seed_layers(seed: int, step: int, rows: Int64[np.ndarray, " n"]) -> None:
+    """Set the generator that dropout and drop path draw from: by the step and this process's frames, not by what was
+    drawn before, so that a resumed or replayed step draws the same."""
+    torch.manual_seed(int(np.random.SeedSequence((seed, step, int(rows[0]))).generate_state(1)[0]))

@@ -23,7 +23,7 @@ from sslecho.train.checkpoint import Saving, Score
 from sslecho.train.compiled import Compiled
 from sslecho.train.guard import Guard, NotFinite
 from sslecho.train.interrupt import StopRequest
-from sslecho.train.learner import Learner, as_channels_last, bare, make_optimizer
+from sslecho.train.learner import Learner, as_channels_last, bare, make_optimizer, seed_layers
 from sslecho.train.log import TrainingLog
 from sslecho.train.meter import Meter
 from sslecho.train.pictures import Loaded, show
@@ -169,6 +169,7 @@ def fit(
     pairs = rows_of(done, rank=fabric.global_rank, world=fabric.world_size)
     with (
         StopRequest() as stop,
+        torch.random.fork_rng(devices=[fabric.device] if fabric.device.type == "cuda" else []),
         log.after(done),
         track("pretrain", total=total, unit="steps", done=done) as bar,
         Ahead(frames, pairs, fabric.device) as ahead,
@@ -317,6 +318,7 @@ def _step(
     objective = learner.objective
     batch = show(loaded, makers, now, n_draws=objective.n_draws, seed=seed, device=fabric.device)
     known = known_of(loaded.rows, frames, now, fabric.device)
+    seed_layers(seed, now.step, loaded.rows)
     outputs = module(batch)
     if fabric.world_size > 1:  # the other processes' frames are in the loss too
 

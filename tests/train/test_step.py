@@ -133,6 +133,27 @@ def test_a_long_gradient_is_scaled_down_and_a_short_one_is_not():
     assert torch.equal(moved(norm * 2)[1], whole)
 
 
+def test_dropout_draws_by_the_step_and_not_by_what_was_drawn_before():
+    def loss(step):
+        encoder, objective = make("simclr")
+        objective.head = nn.Sequential(nn.Dropout(0.5), objective.head)
+        learner = Learner(encoder, objective).train()
+        optimizer = torch.optim.SGD(learner.parameters(), lr=0.5)
+        optimizer.optimizer = optimizer
+        makers = [Views(policy("echo", size=32), size=32, seed=0)] * 2
+        now = Now(step, 40, 0.0)
+        torch.rand(drawn)
+        return loop._step(
+            learner, optimizer, load(FRAMES, (ROWS, ROWS)), FRAMES, makers, fabric=BARE, seed=0, now=now
+        )[0]  # fmt: skip
+
+    drawn = 1
+    first, second = loss(3), loss(4)
+    drawn = 7
+    assert loss(3) == first
+    assert second != first
+
+
 def test_where_compiling_fails_the_run_goes_on_without_and_says_so_once(tmp_path, capsys):
     asked = []
 
