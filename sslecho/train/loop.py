@@ -330,12 +330,16 @@ def _step(
         known = Known(gathered(known.clips), gathered(known.labels), now)
     loss = objective.loss(outputs, known)
     fabric.backward(loss)
-    fabric.strategy.precision.unscale_gradients(optimizer.optimizer)  # in float16 they are scaled up until here
+    # In float16 gradients are scaled up until here. Fabric refuses to unscale for fused optimizers, torch does not.
+    scaler = getattr(fabric.strategy.precision, "scaler", None)
+    if scaler is not None:
+        scaler.unscale_(optimizer.optimizer)
     trained = [p for p in module.parameters() if p.grad is not None]
     grad_norm = get_total_norm([p.grad for p in trained if p.grad is not None])
     if guard is not None:
-        guard.judge(now.step, loss, grad_norm)
-        optimizer.optimizer.found_inf = guard.flag  # in float16 the scaler sets its own
+        # A gradient that overflows float16 is no fault: the scaler leaves the step out and scales less.
+        guard.judge(now.step, loss, grad_norm if scaler is None else torch.zeros_like(grad_norm))
+        optimizer.optimizer.found_inf = guard.flag  # a scaler sets its own
     if clip_grad is not None:
         clip_grads_with_norm_(trained, clip_grad, grad_norm)
     optimizer.step()

@@ -29,7 +29,7 @@ BARE = SimpleNamespace(
     device=torch.device("cpu"),
     world_size=1,
     backward=lambda loss: loss.backward(),
-    strategy=SimpleNamespace(precision=SimpleNamespace(unscale_gradients=lambda optimizer: None)),
+    strategy=SimpleNamespace(precision=SimpleNamespace()),
 )
 
 
@@ -131,6 +131,30 @@ def test_a_long_gradient_is_scaled_down_and_a_short_one_is_not():
     assert float(clipped.norm()) == pytest.approx(norm / 4, rel=1e-3)
     assert float(torch.cosine_similarity(clipped, whole, dim=0)) == pytest.approx(1, abs=1e-4)
     assert torch.equal(moved(norm * 2)[1], whole)
+
+
+def test_in_float16_an_overflow_is_left_out_and_the_run_goes_on():
+    encoder, objective = make("simclr")
+    learner = Learner(encoder, objective).train()
+    made = make_optimizer(learner, name="adamw", lr=0.01, weight_decay=0.0)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**126)  # the first gradients overflow
+    optimizer = SimpleNamespace(optimizer=made, step=lambda: (scaler.step(made), scaler.update()))
+    optimizer.zero_grad = made.zero_grad
+    fabric = SimpleNamespace(**{**vars(BARE), "backward": lambda loss: scaler.scale(loss).backward()})
+    fabric.strategy = SimpleNamespace(precision=SimpleNamespace(scaler=scaler))
+    makers = [Views(policy("echo", size=32), size=32, seed=0)] * 2
+    guard, weights, norms = Guard(torch.device("cpu")), [nn.utils.parameters_to_vector(learner.parameters())], []
+    for step in range(12):
+        loaded, now = load(FRAMES, (ROWS, ROWS)), Now(step, 40, 0.0)
+        norms.append(
+            loop._step(learner, optimizer, loaded, FRAMES, makers, fabric=fabric, seed=0, now=now, guard=guard)[1]
+        )
+        weights.append(nn.utils.parameters_to_vector(learner.parameters()))
+    assert not norms[0].isfinite()
+    assert torch.equal(weights[0], weights[1])
+    assert norms[-1] < 100  # unscaled
+    assert not torch.equal(weights[-2], weights[-1])
+    assert weights[-1].isfinite().all()
 
 
 def test_dropout_draws_by_the_step_and_not_by_what_was_drawn_before():
