@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from data.archives import pattern, write_video
 from drawn_store import draw_store
 from made_objective import make
 
@@ -14,6 +15,7 @@ from sslecho.data.store import Store
 from sslecho.data.writer import StoreWriter
 from sslecho.errors import InputError
 from sslecho.rundir import read_json
+from sslecho.train.batches import row_batches
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +100,29 @@ def test_the_gap_reaches_partners_of_clips_alone(store, capsys):
         said = capsys.readouterr().err
         assert f"--max-gap-s 0.15 is for --positives clip; with --positives {positives} it has no effect" in said
         assert ("use them for diagnosis only" in said) == (positives == "patient")
+
+
+def test_the_gap_counts_in_the_times_of_videos(tmp_path, capsys):
+    rates = {"a": 20, "b": 10}
+    for name, rate in rates.items():
+        write_video(tmp_path / "archive" / name / "v.mp4", [pattern(32, 32, k) for k in range(12)], rate=rate)
+    labels = tmp_path / "labels.csv"
+    labels.write_text("path,patient,label\na/v.mp4,p,a\nb/v.mp4,q,b\n")
+    options = {"labels": str(labels), "every": 2, "sector": "off", "size": 32, "workers": 1}
+    store = sslecho.ingest(tmp_path / "archive", tmp_path / "store", **options)
+    rate_of_clip = [rates[label] for label in store.column("label")]
+    capsys.readouterr()
+    frames = made(store, positives="clip", max_gap_s=0.25)
+    assert capsys.readouterr().err == ""
+    drawn = [set() for _ in rate_of_clip]
+    for rows, partners in row_batches(frames, batch_size=12, epochs=60, seed=0, start=0, rank=0, world=1):
+        for row, partner in zip(rows, partners, strict=True):
+            clip = store.clip_of_frame[row]
+            assert store.clip_of_frame[partner] == clip
+            drawn[clip].add(partner - row)
+    # Every second frame was kept: 0.1 s apart at 20 frames per second, 0.2 s at 10.
+    expected = {20: {-2, -1, 0, 1, 2}, 10: {-1, 0, 1}}
+    assert drawn == [expected[rate] for rate in rate_of_clip]
 
 
 def test_unknown_times_are_counted(store, capsys):
