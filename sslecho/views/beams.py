@@ -52,7 +52,7 @@ class Beams:
 
     def take(self, index: Int64[Tensor, " k"]) -> "Beams":
         """Those of some of the pictures."""
-        return Beams(self.outline[index], self.matrix[index])
+        return Beams(self.outline.index_select(0, index), self.matrix.index_select(0, index))
 
     def put(self, index: Int64[Tensor, " k"], other: "Beams") -> "Beams":
         """The same with those of some of the pictures replaced."""
@@ -75,41 +75,53 @@ class Beams:
 
     def places(self, height: int, width: int) -> tuple[Float[Tensor, "n 1 h w"], Float[Tensor, "n 1 h w"]]:
         """The outline's x and y of each pixel's center, from the apex."""
+        plane = self.plane(height, width)
+        return plane[:, :1], plane[:, 1:]
+
+    def plane(self, height: int, width: int) -> Float[Tensor, "n 2 h w"]:
+        """Both in one tensor."""
         u, v = pixel_centers(height, width, self.matrix.device)
         across, down = self.matrix[:, :, 0], self.matrix[:, :, 1]
         start = self.matrix[:, :, 2] - self.outline[:, [At.APEX_X, At.APEX_Y]]
         by_column = across.reshape(-1, 2, 1, 1) * u.view(1, 1, 1, -1) + start.reshape(-1, 2, 1, 1)
         by_row = down.reshape(-1, 2, 1, 1) * v.view(1, 1, -1, 1)
-        return by_column[:, :1] + by_row[:, :1], by_column[:, 1:] + by_row[:, 1:]
+        return by_column + by_row
 
     def inside(self, x: Float[Tensor, "n 1 h w"], y: Float[Tensor, "n 1 h w"]) -> Bool[Tensor, "n 1 h w"]:
         """Whether points, given from the apex, lie in the sector."""
-        inside = self.in_box(x, y)
+        return as_mask(self.within(x, y))
+
+    def within(self, x: Float[Tensor, "n 1 h w"], y: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
+        """1 where points, given from the apex, lie in the sector, else 0.
+
+        Comparisons in place, into floating point: on a CPU they take a fifth of the time of those into booleans.
+        """
+        within = self.within_box(x, y)
         # Every point of a rectangle's plane passes what makes a fan.
         fan = self.is_fan.view(-1, 1, 1, 1)
         square = (x * x).addcmul_(y, y)
-        inside &= square <= torch.where(fan, self[At.FAR].square(), torch.inf)
-        inside &= square >= self[At.NEAR].square()
+        passes = square.clone().le_(torch.where(fan, self[At.FAR].square(), torch.inf))
+        within.mul_(passes).mul_(square.ge_(self[At.NEAR].square()))
         # The sine of the angle from each edge, times the radius.
         for at, sign in ((At.LEFT, 1.0), (At.RIGHT, -1.0)):
             cos, sin = (torch.where(fan, sign * f(self[at]), 0.0) for f in (torch.cos, torch.sin))
-            inside &= (x * cos).addcmul_(y, sin, value=-1) >= 0
-        return inside
+            within.mul_(torch.mul(x, cos, out=passes).addcmul_(y, sin, value=-1).ge_(0))
+        return within
 
-    def in_box(self, x: Float[Tensor, "n 1 h w"], y: Float[Tensor, "n 1 h w"]) -> Bool[Tensor, "n 1 h w"]:
-        """Whether points, given from the apex, lie in the upright box."""
+    def within_box(self, x: Float[Tensor, "n 1 h w"], y: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
+        """1 where points, given from the apex, lie in the upright box, else 0."""
         half_x, half_y = (self[At.X1] - self[At.X0]) / 2, (self[At.Y1] - self[At.Y0]) / 2
-        inside = (x - (self[At.X0] + half_x - self[At.APEX_X])).abs_() <= half_x
-        return inside.logical_and_((y - (self[At.Y0] + half_y - self[At.APEX_Y])).abs_() <= half_y)
+        within = (x - (self[At.X0] + half_x - self[At.APEX_X])).abs_().le_(half_x)
+        return within.mul_((y - (self[At.Y0] + half_y - self[At.APEX_Y])).abs_().le_(half_y))
 
     def depth(self, height: int, width: int) -> Float[Tensor, "n 1 h w"]:
-        """Along the beam, 0 at the near arc (or top) and 1 at the far arc (or bottom)."""
+        """Along the beam, 0 at the near arc (or top) and 1 at the far arc (or bottom), of points below the apex."""
         x, y = self.places(height, width)
         fan = self.is_fan.view(-1, 1, 1, 1)
         start = torch.where(fan, self[At.NEAR], self[At.Y0] - self[At.APEX_Y])
         length = torch.where(fan, self[At.FAR], self[At.Y1] - self[At.APEX_Y]) - start
-        radius = x.square_().addcmul_(y, y).sqrt_()
-        return torch.where(fan, radius, y).sub_(start).div_(length)
+        # A rectangle's beams run along y alone. `torch.where` would take longer than all else here on a CPU.
+        return (x * fan).square_().addcmul_(y, y).sqrt_().sub_(start).div_(length)
 
     def across(self, height: int, width: int) -> Float[Tensor, "n 1 h w"]:
         """Across the beams, -1 at the left edge and 1 at the right."""
@@ -117,7 +129,13 @@ class Beams:
         fan = self.is_fan.view(-1, 1, 1, 1)
         low = torch.where(fan, self[At.LEFT], self[At.X0] - self[At.APEX_X])
         high = torch.where(fan, self[At.RIGHT], self[At.X1] - self[At.APEX_X])
-        return torch.where(fan, torch.atan2(x, y), x).sub_((low + high) / 2).div_((high - low) / 2)
+        angle = torch.atan2(x, y).mul_(fan).addcmul_(x, (~fan).to(x.dtype))
+        return angle.sub_((low + high) / 2).div_((high - low) / 2)
+
+
+def as_mask(within: Float[Tensor, "n 1 h w"]) -> Bool[Tensor, "n 1 h w"]:
+    """True where it is 1."""
+    return within.to(torch.uint8).view(torch.bool)
 
 
 def pixel_centers(height: int, width: int, device: torch.device) -> tuple[Float[Tensor, " w"], Float[Tensor, " h"]]:

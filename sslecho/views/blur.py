@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sslecho.views.beams import At
-from sslecho.views.transform import Intensity, Params, Scan, column
+from sslecho.views.transform import Intensity, Params, Scan, column, weight
 
 USUAL_MM = 150.0  # depth of a picture where it is not known: adult echo; ours
 MOST = 0.02  # largest sigma as a share of the shorter side: 1 mm where 50 mm are shown
@@ -48,7 +48,7 @@ def smooth_inside(scan: Scan, sigma: Float[Tensor, " n"], *, most: float) -> Flo
     Args:
         most: largest sigma, which decides how far is looked.
     """
-    inside = scan.mask.to(scan.pixels.dtype)
+    inside = weight(scan.mask)
     return smooth(scan.pixels * inside, sigma, most=most).div_(smooth(inside, sigma, most=most).clamp_(min=1e-3))
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sslecho.views.beams import At
-from sslecho.views.transform import Augmentation, Params, Scan, between
+from sslecho.views.transform import Augmentation, Params, Scan, between, weight
 
 KINDS = ("sector", "apex cut", "flat", "box")
 
@@ -76,4 +76,4 @@ class Fan(Augmentation):
             y1=torch.where(floored, y1 - tall * (bottom + only * params["cut_far"]), o[:, At.Y1]),
         )
         mask = new.inside(*new.places(*scan.pixels.shape[-2:])).logical_and_(scan.mask)
-        return Scan(scan.pixels * mask, mask, new)
+        return Scan(scan.pixels * weight(mask), mask, new)

@@ -52,5 +52,5 @@ class Haze(Intensity):
         level.addcmul_(scan.across.clamp_(-1, 1), column(params["tilt_db"] / DISPLAY_RANGE_DB))
         level.add_(1 - self.level_db / DISPLAY_RANGE_DB)
         # In amplitudes x and level become exp(x) + exp(level).
-        more = torch.nn.functional.softplus(level.sub_(x).mul_(PER_GRAY)).div_(PER_GRAY)
+        more = level.sub_(x).mul_(PER_GRAY).exp_().log1p_().div_(PER_GRAY)
         return torch.addcmul(x, more, column(params["strength"]))

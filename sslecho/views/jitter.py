@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sslecho.views.transform import Intensity, Params, Scan, between, column
+from sslecho.views.transform import Intensity, Params, Scan, between, column, weight
 
 
 @final
@@ -36,6 +36,6 @@ class Jitter(Intensity):
 
     def change(self, scan: Scan, params: Params) -> Float[Tensor, "n 1 h w"]:
         x = (scan.pixels * column(params["brightness"])).clamp_(max=1)
-        # A sum of ones rather than of the mask: it stays on the device, in the pictures' own type.
-        mean = (x * scan.mask).sum((1, 2, 3)) / scan.mask.sum((1, 2, 3)).clamp(min=1)
+        inside = weight(scan.mask)
+        mean = (x * inside).sum((1, 2, 3)) / inside.sum((1, 2, 3)).clamp(min=1)
         return torch.addcmul(column(mean * (1 - params["contrast"])), x, column(params["contrast"]))

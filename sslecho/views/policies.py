@@ -26,11 +26,13 @@ from sslecho.views.keyed import uniforms
 from sslecho.views.pose import Pose
 from sslecho.views.shadow import Shadow
 from sslecho.views.speckle import Despeckle, Respeckle
-from sslecho.views.transform import Augmentation, Params, Scan, height_width
+from sslecho.views.transform import Augmentation, Intensity, Params, Scan, height_width
 
 ORGANS = ("echo", "fetal", "lung")
 POLICIES = (*ORGANS, "none", "simclr", "chartsias", "fusc", "madani")
 USES = ("views", "grades")
+
+CACHED_PIXELS = 2**19  # that a CPU changes at a time: half a million are 2 MB
 
 # What changes neither organ nor view: the machine, its outline, the patient's wall.
 _MACHINE = (Fan(0.5), Attenuation(), Display(), Gamma(), Haze(0.3), Respeckle(0.3), Despeckle(0.2), Blur(0.3))
@@ -159,6 +161,14 @@ class Views:
             rows: the frames' rows in the store; they key the random numbers.
             epoch, view: likewise; two views of a batch are made with view 0 and 1.
         """
+        if x.pixels.device.type != "cpu":
+            return self._view(x, rows, epoch, view)
+        # So few pictures at a time that what is computed of them stays in a CPU's cache.
+        few = max(1, CACHED_PIXELS // (self._size[0] * self._size[1]))
+        parts = [slice(start, start + few) for start in range(0, len(rows), few)]
+        return torch.cat([self._view(x.part(p), rows[p], epoch, view) for p in parts])
+
+    def _view(self, x: Scan, rows: Int[np.ndarray, "n"], epoch: int, view: int) -> Float[Tensor, "n 1 h2 w2"]:
         drawn = self.draw(rows, epoch=epoch, view=view)
         for augmentation, (chosen, params) in zip(self._augmentations, _moved(drawn, x.pixels.device), strict=True):
             x = _apply(augmentation, x, chosen, params)
@@ -223,4 +233,6 @@ def _apply(augmentation: Augmentation, scan: Scan, chosen: Tensor, params: Param
     if not len(chosen):
         return scan
     changed = augmentation.apply(scan.take(chosen), {name: values[chosen] for name, values in params.items()})
+    if isinstance(augmentation, Intensity):
+        return scan._replace(pixels=scan.pixels.index_copy(0, chosen, changed.pixels))
     return scan.put(chosen, changed)

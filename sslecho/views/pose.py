@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from sslecho.views.beams import At, Beams
+from sslecho.views.beams import At, Beams, as_mask
 from sslecho.views.transform import Augmentation, Params, Scan, between, column, happens, height_width
 
 # Ours: a narrow fan that turns by more than this share of its half-angle would lose much of what it shows.
@@ -82,19 +82,19 @@ class Pose(Augmentation):
     def apply(self, scan: Scan, params: Params) -> Scan:
         height, width = height_width(self.size)
         lookup = _Lookup(scan.beams, params, about=self.about, keep_fan=self.keep_fan)
-        x, y = lookup.turned.places(height, width)
+        plane = lookup.turned.plane(height, width)
         if self.spread != 1:
-            x, y = lookup.narrowed(x, y)
-        mask = lookup.limits.inside(x, y)
+            plane = lookup.narrowed(plane)
+        within = lookup.limits.within(plane[:, :1], plane[:, 1:])
         if self.keep_fan and self.about == "apex" and self.rotation_deg:
             # The box of what turned has turned too; a screen's has not.
-            mask &= lookup.shown.in_box(*lookup.shown.places(height, width))
+            within.mul_(lookup.shown.within_box(*lookup.shown.places(height, width)))
         if scan.pixels.shape[-1] != scan.pixels.shape[-2]:
             raise ValueError(f"stored pictures are square, not {tuple(scan.pixels.shape[-2:])}")
-        apex = scan.beams.outline[:, [At.APEX_X, At.APEX_Y]].view(-1, 1, 1, 2)
-        grid = torch.stack([x[:, 0], y[:, 0]], dim=-1).add_(apex)
+        # Left as two planes, which `grid_sample` reads as they are: to interleave them costs more than sampling.
+        grid = plane.add_(scan.beams.outline[:, [At.APEX_X, At.APEX_Y]].view(-1, 2, 1, 1)).permute(0, 2, 3, 1)
         pixels = F.grid_sample(scan.pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-        return Scan(pixels.mul_(mask), mask, lookup.shown)
+        return Scan(pixels.mul_(within), as_mask(within), lookup.shown)
 
 
 class _Lookup:
@@ -154,10 +154,9 @@ class _Lookup:
         )
         self._beams = beams
 
-    def narrowed(
-        self, x: Float[Tensor, "n 1 h w"], y: Float[Tensor, "n 1 h w"]
-    ) -> tuple[Float[Tensor, "n 1 h w"], Float[Tensor, "n 1 h w"]]:
+    def narrowed(self, plane: Float[Tensor, "n 2 h w"]) -> Float[Tensor, "n 2 h w"]:
         """Points (from the apex) whose angle from the sector's middle is divided by the spread, about the apex."""
+        x, y = plane[:, :1], plane[:, 1:]
         beams, less = self._beams, column(1 / self._spread - 1)
         fan = beams.is_fan.view(-1, 1, 1, 1)
         # A rectangle has no angles; its columns move from its middle.
@@ -166,11 +165,14 @@ class _Lookup:
         square = turn * turn
         cosine = square.mul(-1 / 2).add_(1)
         sine = square.mul_(-1 / 6).add_(1).mul_(turn)
-        new_x = (x * cosine).addcmul_(y, sine)
-        new_y = cosine.mul_(y).addcmul_(x, sine, value=-1)
+        new = torch.empty_like(plane)
+        new_x, new_y = new[:, :1], new[:, 1:]
+        torch.mul(y, cosine, out=new_y).addcmul_(x, sine, value=-1)
         wider = torch.where(fan, 0.0, less)
         middle = (beams[At.X0] + beams[At.X1]) / 2 - beams[At.APEX_X]
-        return new_x.addcmul_(x, wider).sub_(middle * wider), new_y
+        # Of rectangles the cosine is 1.
+        torch.mul(x, cosine.add_(wider), out=new_x).addcmul_(y, sine).sub_(middle * wider)
+        return new
 
 
 def _about(

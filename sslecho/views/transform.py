@@ -38,7 +38,12 @@ class Scan(NamedTuple):
 
     def take(self, index: Int64[Tensor, " k"]) -> "Scan":
         """Some of the pictures."""
-        return Scan(self.pixels[index], self.mask[index], self.beams.take(index))
+        # Whole pictures are copied: indexing with brackets looks up each pixel.
+        return Scan(self.pixels.index_select(0, index), self.mask.index_select(0, index), self.beams.take(index))
+
+    def part(self, which: slice) -> "Scan":
+        """Some of the pictures that stand side by side, without copying them."""
+        return Scan(self.pixels[which], self.mask[which], Beams(self.beams.outline[which], self.beams.matrix[which]))
 
     def put(self, index: Int64[Tensor, " k"], other: "Scan") -> "Scan":
         """The same with some of the pictures replaced."""
@@ -78,7 +83,8 @@ class Intensity(Augmentation):
     @final
     def apply(self, scan: Scan, params: Params) -> Scan:
         changed = self.change(scan, params).clamp_(0, 1)
-        return scan._replace(pixels=torch.where(scan.mask, changed, scan.pixels))
+        # Exact where the weight is 0 or 1, and on a CPU a tenth of the time of `torch.where`.
+        return scan._replace(pixels=torch.lerp(scan.pixels, changed, weight(scan.mask)))
 
 
 def between(u: Float[Tensor, " n"], low: float, high: float) -> Float[Tensor, " n"]:
@@ -94,6 +100,11 @@ def happens(u: Float[Tensor, " n"], probability: float) -> Bool[Tensor, " n"]:
 def column(values: Float[Tensor, " n"]) -> Float[Tensor, "n 1 1 1"]:
     """Numbers of n pictures, shaped to broadcast over their pixels."""
     return values.view(-1, 1, 1, 1)
+
+
+def weight(mask: Bool[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
+    """1 where a mask is true, 0 elsewhere: on a CPU bytes become floats in a fifth of the time that booleans take."""
+    return mask.view(torch.uint8).to(torch.float32)
 
 
 def height_width(size: int | tuple[int, int]) -> tuple[int, int]:
