@@ -33,7 +33,7 @@ def watched(store: Store, rows: np.ndarray, seed: int) -> Watched:
     """
     rng = np.random.default_rng(seed)
     split, label, unit = (store.column(name, level="frame")[rows] for name in ("split", "label", "unit_id"))
-    problem = _problem(store, split, label)
+    problem = _problem(split, label)
     if problem is not None:
         chosen = np.sort(_some(np.arange(len(rows)), MOST_FRAMES, rng))
         alone = np.arange(len(chosen))
@@ -56,13 +56,13 @@ def watched(store: Store, rows: np.ndarray, seed: int) -> Watched:
     return Watched(sample, None)
 
 
-def _problem(store: Store, split: np.ndarray, label: np.ndarray) -> str | None:
-    """Why no accuracy can be told, and the cure; None where it can."""
+def _problem(split: np.ndarray, label: np.ndarray) -> str | None:
+    """Why no accuracy can be told, and the cure; None where it can. It enters the result, so it names no path."""
     labeled = encode(label).codes != MISSING
     if not labeled.any():
         return "no frame has a label; ingest with --labels, or `sslecho probe` the encoder later"
     if not (split == "val").any():
-        return f"there are no validation patients; run `sslecho split {store.path} --val 0.2`"
+        return "there are no validation patients; run `sslecho split STORE --val 0.2`"
     for name in ("val", "train"):
         if not (labeled & (split == name)).any():
             return f"no frame of the {name} split has a label; label some, or split anew"
