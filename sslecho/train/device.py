@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 from typing import Any
 
 import torch
@@ -74,8 +75,14 @@ def make_fabric(*, device: str, devices: int, nodes: int, precision: str) -> Any
     """A launched `lightning_fabric.Fabric` for a resolved device and precision.
 
     Raises:
-        InputError: more devices than there are.
+        InputError: more devices than there are, or other processes than torchrun started.
     """
+    started = os.environ["WORLD_SIZE"] if torch.distributed.is_torchelastic_launched() else str(devices * nodes)
+    if started != str(devices * nodes):  # each would take itself for the only one, in the same folder
+        raise InputError(
+            f"--devices {devices} and --nodes {nodes} make {devices * nodes} processes, and torchrun started {started}; "
+            "--devices is its --nproc-per-node, --nodes its --nnodes"
+        )
     if device == "cuda" and devices > torch.cuda.device_count():
         found = torch.cuda.device_count()
         raise InputError(f"--devices {devices}: torch finds {found} GPUs on this machine; ask for at most {found}")
