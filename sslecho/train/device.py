@@ -80,8 +80,8 @@ def make_fabric(*, device: str, devices: int, nodes: int, precision: str) -> Any
     started = os.environ["WORLD_SIZE"] if torch.distributed.is_torchelastic_launched() else str(devices * nodes)
     if started != str(devices * nodes):  # each would take itself for the only one, in the same folder
         raise InputError(
-            f"--devices {devices} and --nodes {nodes} make {devices * nodes} processes, and torchrun started {started}; "
-            "--devices is its --nproc-per-node, --nodes its --nnodes"
+            f"--devices {devices} and --nodes {nodes} make {devices * nodes} processes, and torchrun started "
+            f"{started}; --devices is its --nproc-per-node, --nodes its --nnodes"
         )
     if device == "cuda" and devices > torch.cuda.device_count():
         found = torch.cuda.device_count()
