@@ -148,8 +148,11 @@ class _Lookup:
             right=self._mid + (shown_right + turn - self._mid) / self._spread,
             far=far,
         )
+        # A rectangle's columns spread from its middle, so its sides do.
+        grown = torch.where(fan, 1.0, self._spread.clamp(max=1) if keep_fan and about == "apex" else self._spread)
+        wide = (o[:, At.X1] - o[:, At.X0]) / 2 * grown
         self.shown = Beams(
-            beams.cut_to(left=shown_left, right=shown_right, far=far).outline,
+            beams.cut_to(left=shown_left, right=shown_right, far=far, x0=top_x - wide, x1=top_x + wide).outline,
             _joined(beams.matrix, torch.where(renamed[:, None, None], upright, turned)),
         )
         self._beams = beams

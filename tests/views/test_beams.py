@@ -1,5 +1,6 @@
 """Beams against their equations, pixel by pixel in plain Python."""
 
+from dataclasses import replace
 from math import atan2, cos, hypot, radians, sin
 
 import numpy as np
@@ -108,6 +109,19 @@ def test_the_outline_stays_upright_when_the_probe_rocks():
     lost = (float(scan.mask.sum()) - float(turned.mask.sum())) / float(scan.mask.sum())
     assert 0.08 < lost < 0.2  # 10 of 83 degrees, of a fan whose corners the box cuts off
     assert torch.equal(turned.beams.inside(*turned.beams.places(SIZE, SIZE)) & turned.mask, turned.mask)
+
+
+@pytest.mark.parametrize("keep_fan", [True, False])
+@pytest.mark.parametrize("spread", [1.08, 1 / 1.08])
+def test_the_beams_of_a_spread_rectangle_are_those_of_its_mask(spread, keep_fan):
+    trial = trials(SIZE)[0]
+    pose = replace(trial.augmentation, keep_fan=keep_fan)
+    spread_rectangle = {**trial.params(None, 1), "spread": torch.tensor([spread])}
+    scan = pose.apply(scans(96).take(torch.tensor([2])), spread_rectangle)
+    assert torch.equal(scan.beams.inside(*scan.beams.places(SIZE, SIZE)), scan.mask)
+    across = scan.across[scan.mask]
+    assert (float(across.min()), float(across.max())) == pytest.approx((-1, 1), abs=0.06)
+    assert (int(scan.mask.sum()) > int(scans(SIZE).mask[2].sum())) == (spread > 1 and not keep_fan)
 
 
 @pytest.mark.parametrize("size", [(48, 80), (80, 48), 64])
