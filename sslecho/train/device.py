@@ -3,11 +3,12 @@
 import contextlib
 import logging
 import os
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from sslecho.errors import InputError
+from sslecho.errors import InputError, SslechoError
 
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 
@@ -98,6 +99,20 @@ def make_fabric(*, device: str, devices: int, nodes: int, precision: str) -> Any
         )
         fabric.launch()
     return fabric
+
+
+def from_first(fabric: Any, make: Callable[[], Any]) -> Any:
+    """What the first process makes, or its error, in all processes: none may go on to wait for it."""
+    made, error = None, None
+    if fabric.is_global_zero:
+        try:
+            made = make()
+        except SslechoError as raised:
+            error = raised
+    made, error = fabric.broadcast((made, error))
+    if error is not None:
+        raise error
+    return made
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from sslecho.train.batches import Frames, known_of, row_batches
 from sslecho.train.bundle import write_bundle
 from sslecho.train.checkpoint import Saving, Score
 from sslecho.train.compiled import Compiled
+from sslecho.train.device import from_first
 from sslecho.train.guard import Guard, NotFinite
 from sslecho.train.interrupt import StopRequest
 from sslecho.train.learner import Learner, as_channels_last, bare, make_optimizer, seed_layers
@@ -121,7 +122,7 @@ def fit(
     module, optimizer = fabric.setup(module, optimizer)
     learner = bare(module)
     # After the set-up, so that the optimizer's state lands on the parameters' device.
-    found = fabric.broadcast(checkpoint.find(folder) if fabric.is_global_zero else None)
+    found = from_first(fabric, lambda: checkpoint.find(folder))
     done, said_before = checkpoint.restore(found, learner, optimizer.optimizer) if found else (0, {})
     module.train()
     per_epoch = len(frames.rows) // plan.batch_size
@@ -253,21 +254,17 @@ def _look(watch: Watch, learner: Learner, fabric: Any, stop: StopRequest, *, ste
     Returns:
         Nothing where a request to stop cut the look short.
     """
-    seen: dict[str, float] = {}
-    error: SslechoError | None = None
-    if fabric.is_global_zero:
+
+    def check() -> dict[str, float]:
         learner.eval()
         try:
             with torch.no_grad(), stop.cuts_short():
-                seen = watch.check(learner, step=step, total=total)
-        except SslechoError as raised:
-            error = raised
+                return watch.check(learner, step=step, total=total)
+            return {}
         finally:
             learner.train()
-    seen, error = fabric.broadcast((seen, error))
-    if error is not None:
-        raise error
-    return seen
+
+    return from_first(fabric, check)
 
 
 def _with_joint_batch_norm(module: nn.Module, fabric: Any) -> nn.Module:

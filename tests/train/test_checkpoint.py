@@ -1,5 +1,7 @@
 """Which checkpoints stay, and what becomes of one that is damaged."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from small_run import small_run
@@ -8,6 +10,7 @@ from torch import nn
 from sslecho.errors import NounError
 from sslecho.train import checkpoint
 from sslecho.train.checkpoint import Score, newest, step_of
+from sslecho.train.device import from_first
 
 
 def save(folder, step, *, keep=2, score=None):
@@ -67,6 +70,18 @@ def test_none_that_is_whole_is_an_error_with_a_cure(tmp_path):
         flip_a_byte(path)
     with pytest.raises(NounError, match=r"step-000000020-\w+\.pt can't be .*nor can the 1 before it; say --overwrite"):
         checkpoint.find(tmp_path)
+
+
+def test_what_the_first_process_finds_damaged_ends_the_others_too(tmp_path):
+    save(tmp_path, 10)
+    flip_a_byte(newest(tmp_path))
+    sent = []
+    first = SimpleNamespace(is_global_zero=True, broadcast=lambda said: sent.append(said) or said)
+    other = SimpleNamespace(is_global_zero=False, broadcast=lambda said: sent[-1])
+    for fabric in (first, other):
+        with pytest.raises(NounError, match="can't be resumed from"):
+            from_first(fabric, lambda: checkpoint.find(tmp_path))
+    assert len(sent) == 1
 
 
 def test_another_network_is_an_error(tmp_path):
