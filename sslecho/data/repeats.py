@@ -5,14 +5,14 @@ threshold where one is moved by up to `MOST_MOVED` pixels each way to where it f
 moves a little. Only clips of one patient are compared, so the work does not grow with the square of all clips.
 
 Repeats of repeats are repeats (single linkage): the groups are what keeps *every* pair above the threshold out of the
-negatives, which no tighter linkage does. At r > .9 (`sslecho phantom --kind echo --clips-per-view 2`, 30 patients; 97
-real clips in 5 blocks of files; lung, 162 clips):
+negatives, which no tighter linkage does. At r > .9 (benchmarks/quality/repeats.py: 60 simulated patients, 97 real
+clips of the heart in 5 blocks of files, 162 of the lung):
 
-    phantom   51 % of 69 pairs of one view are found (33 % unless moved), none of 625 pairs of other views; no chains
-    echo      75 % of clips have a twin (72 % unless moved); 38 of 203 pairs are joined by a chain alone, all r > .83
-    lung      7 % of clips have a twin, 15 pairs; 4 by a chain alone, all r > .85
+    phantom   46 % of 147 pairs of one view are found (29 % unless moved), none of 1472 pairs of two views is joined
+    echo      75 % of clips have a twin (72 % unless moved)
+    lung      13 % of clips have a twin (7 % unless moved)
 
-At r > .8 87 % of the phantom's repeats are found, with 2 of 625 wrong. The search of copies in `audit/` has other aims:
+At r > .8 89 % of the phantom's repeats are found, with 4 of 1472 wrong. The search of copies in `audit/` has other aims:
 between patients, of any size and outline, and of detail, which a moved probe changes.
 """
 
