@@ -12,8 +12,8 @@ clips of the heart in 5 blocks of files, 162 of the lung):
     echo      75 % of clips have a twin (72 % unless moved)
     lung      13 % of clips have a twin (7 % unless moved)
 
-At r > .8 89 % of the phantom's repeats are found, with 4 of 1472 wrong. The search of copies in `audit/` has other aims:
-between patients, of any size and outline, and of detail, which a moved probe changes.
+At r > .8 89 % of the phantom's repeats are found, with 4 of 1472 wrong. The search of copies in `audit/` has other
+aims: between patients, of any size and outline, and of detail, which a moved probe changes.
 """
 
 import copy
