@@ -32,6 +32,9 @@ class At(IntEnum):
 N_COLUMNS = len(At)
 WHOLE = (0.0, -1.0, 0.0, 0.0, 0.0, 0.0, -1.0, -1.0, 1.0, 1.0, float("nan"))  # all of the picture, beams are columns
 
+# Coefficients of 2 atan(t) for t, t ** 3, ...
+ANGLE = (1.999998671, -0.666597213, 0.398931286, -0.278172457, 0.192843608, -0.111824197, 0.043725603, -0.008109049)
+
 
 @dataclass(frozen=True)
 class Beams:
@@ -129,8 +132,22 @@ class Beams:
         fan = self.is_fan.view(-1, 1, 1, 1)
         low = torch.where(fan, self[At.LEFT], self[At.X0] - self[At.APEX_X])
         high = torch.where(fan, self[At.RIGHT], self[At.X1] - self[At.APEX_X])
-        angle = torch.atan2(x, y).mul_(fan).addcmul_(x, (~fan).to(x.dtype))
+        angle = angle_of(x, y).mul_(fan).addcmul_(x, (~fan).to(x.dtype))
         return angle.sub_((low + high) / 2).div_((high - low) / 2)
+
+
+def angle_of(x: Float[Tensor, "n 1 h w"], y: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
+    """Angles from straight down, to 5e-7 where they are less than 90 degrees; those beyond stay beyond 89.
+
+    Twice the angle whose tangent is x / (radius + y), by the odd polynomial that fits it best on [-1, 1] (by
+    reweighted least squares): half the time of `atan2` on a CPU.
+    """
+    tangent = (x * x).addcmul_(y, y).sqrt_().add_(y).clamp_(min=1e-9).reciprocal_().mul_(x).clamp_(-1, 1)
+    square = tangent * tangent
+    total = square * ANGLE[-1]
+    for coefficient in ANGLE[-2:0:-1]:
+        total.add_(coefficient).mul_(square)
+    return total.add_(ANGLE[0]).mul_(tangent)
 
 
 def as_mask(within: Float[Tensor, "n 1 h w"]) -> Bool[Tensor, "n 1 h w"]:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from sslecho.views.beams import At, Beams, as_mask
+from sslecho.views.beams import At, Beams, angle_of, as_mask
 from sslecho.views.transform import Augmentation, Params, Scan, between, column, happens, height_width
 
 # Ours: a narrow fan that turns by more than this share of its half-angle would lose much of what it shows.
@@ -163,7 +163,7 @@ class _Lookup:
         beams, less = self._beams, column(1 / self._spread - 1)
         fan = beams.is_fan.view(-1, 1, 1, 1)
         # A rectangle has no angles; its columns move from its middle.
-        turn = torch.atan2(x, y).sub_(column(self._mid)).mul_(torch.where(fan, less, 0.0))
+        turn = angle_of(x, y).sub_(column(self._mid)).mul_(torch.where(fan, less, 0.0))
         # Series of sine and cosine: the error for the largest turn, 0.1, is 3e-6.
         square = turn * turn
         cosine = square.mul(-1 / 2).add_(1)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sslecho.views.attenuation import Attenuation
-from sslecho.views.beams import At, Beams
+from sslecho.views.beams import At, Beams, angle_of
 from sslecho.views.display import Display
 from sslecho.views.fan import Fan
 from sslecho.views.pose import Pose
@@ -82,6 +82,20 @@ def test_a_point_of_a_beam_lands_where_the_equation_says(depth, spread, angle):
     face = fan_point(outline, near, mid)
     expected = [f + depth * (t - f) for f, t in zip(face, turned, strict=True)]
     assert (x, y) == pytest.approx(expected, abs=0.004)
+
+
+def test_angles_are_those_of_atan2():
+    theta = torch.linspace(-torch.pi / 2, torch.pi / 2, 4001, dtype=torch.float64)
+    for radius in (1e-3, 0.4, 3.0):
+        x, y = ((radius * f(theta)).float().view(1, 1, 1, -1) for f in (torch.sin, torch.cos))
+        assert float((angle_of(x, y).flatten().double() - theta).abs().max()) < 5e-7
+    x, y = (
+        torch.tensor([0.0, 0.0, 0.3, -0.3]).view(1, 1, 1, -1),
+        torch.tensor([0.0, -1.0, -1.0, -1.0]).view(1, 1, 1, -1),
+    )
+    angles = angle_of(x, y).flatten().tolist()
+    assert angles[0] == 0  # the apex itself
+    assert angles[2] == pytest.approx(torch.pi / 2, abs=0.02) == -angles[3]
 
 
 def test_crop_shift_and_mirror_move_where_they_say():
