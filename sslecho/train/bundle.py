@@ -38,7 +38,7 @@ class Bundle:
 
     Attributes:
         reason: why the run gave up.
-        step: the step it gave up with, counted from 0.
+        step: the step that could not be done, or after a collapse the one that would have come next, counted from 0.
         rows, partner_rows: the joint batch, as rows of the store; odd views are made of the partners.
         run: the run's identity (settings, hashes of inputs) and provenance (versions), where it had a run.json.
         state: the weights before the step, of a `Learner`.

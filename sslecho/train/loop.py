@@ -133,8 +133,8 @@ def fit(
     saved_at = time.monotonic()
     score: Score | None = None
 
-    def rows_of(start: int, *, rank: int = 0, world: int = 1) -> Any:
-        sizes = {"batch_size": plan.batch_size, "epochs": plan.epochs}
+    def rows_of(start: int, *, epochs: int, rank: int = 0, world: int = 1) -> Any:
+        sizes = {"batch_size": plan.batch_size, "epochs": epochs}
         return row_batches(frames, **sizes, seed=plan.seed, start=start, rank=rank, world=world)
 
     def save(step: int, score: Score | None = None) -> None:
@@ -151,8 +151,8 @@ def fit(
             )
 
     def given_up(step: int, error: Exception) -> str:
-        """Where the bundle is that shows why the run ended with the given step, counted from 0."""
-        rows, partner_rows = next(rows_of(step))
+        """Where the bundle is that has the weights before the given step, counted from 0, and that step's batch."""
+        rows, partner_rows = next(rows_of(step, epochs=plan.epochs + 1))  # one more: the last step may be done
         path = folder / "bundle"
         if fabric.is_global_zero:
             path = write_bundle(
@@ -167,7 +167,7 @@ def fit(
             )
         return f"{path} has the batch and the weights before it"
 
-    pairs = rows_of(done, rank=fabric.global_rank, world=fabric.world_size)
+    pairs = rows_of(done, epochs=plan.epochs, rank=fabric.global_rank, world=fabric.world_size)
     with (
         StopRequest() as stop,
         torch.random.fork_rng(devices=[fabric.device] if fabric.device.type == "cuda" else []),
@@ -217,7 +217,7 @@ def fit(
                         with compiled.paused():
                             seen = _look(watch, learner, fabric, stop, step=step + 1, total=total)
                     except SslechoError as error:
-                        raise type(error)(f"{error}; {given_up(step, error)}") from None
+                        raise type(error)(f"{error}; {given_up(step + 1, error)}") from None  # step is done
                     meter.paused(time.monotonic() - looking)
                     said |= seen
                     score = Score(seen["knn_accuracy"], "knn_accuracy") if "knn_accuracy" in seen else None

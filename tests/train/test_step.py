@@ -14,6 +14,7 @@ from sslecho.objectives import OBJECTIVES
 from sslecho.objectives.objective import Now
 from sslecho.train import loop
 from sslecho.train.batches import Frames
+from sslecho.train.bundle import read_bundle
 from sslecho.train.guard import Guard, NotFinite
 from sslecho.train.learner import Learner, make_optimizer
 from sslecho.train.log import read_log
@@ -88,6 +89,32 @@ def test_a_bad_step_ends_the_run_at_once_with_a_bundle(tmp_path, monkeypatch):
     saved = torch.load(state, weights_only=True)
     saved = saved.get("state", saved)
     assert torch.equal(saved["objective.head.layers.0.weight"], before[0])
+
+
+class GivesUp:
+    every = 1
+
+    def __init__(self, at):
+        self.at, self.weights = at, None
+
+    def check(self, module, *, step, total):
+        if step == self.at:
+            self.weights = {name: value.clone() for name, value in module.state_dict().items()}
+            raise SslechoError("seen enough")
+        return {}
+
+
+@pytest.mark.parametrize("at", [20, 40])
+def test_where_the_watch_gives_up_the_bundle_has_the_batch_that_comes_next(tmp_path, at):
+    watch = GivesUp(at)
+    with pytest.raises(SslechoError, match="seen enough; .* has the batch and the weights before it"):
+        small_run(tmp_path, "simclr", watch=watch)
+    bundle = read_bundle(tmp_path)
+    batches = loop.row_batches(FRAMES, batch_size=8, epochs=9, seed=0, start=at, rank=0, world=1)
+    assert bundle.step == at
+    assert np.array_equal(bundle.rows, next(batches)[0])
+    assert bundle.state.keys() == watch.weights.keys()
+    assert all(torch.equal(value, watch.weights[name]) for name, value in bundle.state.items())
 
 
 def test_the_gradients_norm_is_that_of_all_trained_weights(tmp_path, monkeypatch):
