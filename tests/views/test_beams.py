@@ -129,6 +129,7 @@ def test_the_outline_stays_upright_when_the_probe_rocks():
 @pytest.mark.parametrize("spread", [1.08, 1 / 1.08])
 def test_the_beams_of_a_spread_rectangle_are_those_of_its_mask(spread, keep_fan):
     trial = trials(SIZE)[0]
+    assert isinstance(trial.augmentation, Pose)
     pose = replace(trial.augmentation, keep_fan=keep_fan)
     spread_rectangle = {**trial.params(None, 1), "spread": torch.tensor([spread])}
     scan = pose.apply(scans(96).take(torch.tensor([2])), spread_rectangle)
