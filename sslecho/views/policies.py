@@ -194,22 +194,25 @@ class Views:
         """
         if outlines is None:
             outlines = torch.tensor(WHOLE, device=frames.device).expand(len(frames), -1)
-        x = _averaged(frames, max(1, min(frames.shape[-2:]) // (2 * min(self._size)))).unsqueeze(1)
+        height, width = frames.shape[-2:]
+        most = max(1, min(height, width) // (2 * min(self._size)))
+        # A divisor of both sides: else a strip at the end would be lost, and the outline lie beside its picture.
+        factor = next(f for f in range(most, 0, -1) if height % f == width % f == 0)
+        x = _averaged(frames, factor).unsqueeze(1)
         beams = Beams.of_stored(outlines)
         # The first pose makes its own mask; what comes before it has none.
         return Scan(x, torch.ones_like(x, dtype=torch.bool), beams)
 
 
 def _averaged(frames: UInt8[Tensor, "n h w"], factor: int) -> Float[Tensor, "n h2 w2"]:
-    """Means of squares of `factor` pixels a side, of gray levels in [0, 1]; what is left over at the end is dropped."""
+    """Means of squares of `factor` pixels a side, a divisor of both sides, of gray levels in [0, 1]."""
     if factor == 1:
         return frames.float().mul_(1 / 255)
-    height, width = frames.shape[1] // factor * factor, frames.shape[2] // factor * factor
     # Whole numbers of two bytes: a sixth of the time of `avg_pool2d` on a CPU, and exact. They hold 128 pixels.
     exact = torch.int16 if factor <= 11 else torch.int32
-    rows = frames[:, 0:height:factor, :width].to(exact)
+    rows = frames[:, 0::factor].to(exact)
     for k in range(1, factor):
-        rows += frames[:, k:height:factor, :width]
+        rows += frames[:, k::factor]
     total = rows[:, :, 0::factor].clone()
     for k in range(1, factor):
         total += rows[:, :, k::factor]

@@ -207,3 +207,12 @@ def test_what_each_policy_may_do():
         policy("ecko", size=32)
     with pytest.raises(KeyError):
         policy("echo", size=32, use="votes")
+
+
+@pytest.mark.parametrize(("side", "size"), [(224, 32), (256, 40), (96, 40)])
+def test_what_is_averaged_down_stays_under_its_outline(side, size):
+    frames = torch.zeros(1, side, side, dtype=torch.uint8)
+    frames[:, :, -side // 8 :] = 255  # the last eighth, which a strip that is dropped would make narrower
+    views = Views(policy("none", size=size), size=size, seed=0)
+    view = views(views.prepare(frames), np.arange(1), epoch=0, view=0)
+    assert float(view.mean(dim=(0, 1, 2)).sum()) == pytest.approx(size / 8, abs=0.03 * size / 8)
