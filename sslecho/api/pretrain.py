@@ -140,7 +140,14 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
         folder=out,
         log=TrainingLog(out, active=fabric.is_global_zero),
         watch=Watch(
-            seen.sample, frames, makers[0], seed=settings.seed, every=every, calm_steps=calm_steps, began=encoder
+            # A store's open files belong to one thread, and the next batch is read in another one meanwhile.
+            seen.sample,
+            replace(frames, read=copy.copy(store).read),
+            makers[0],
+            seed=settings.seed,
+            every=every,
+            calm_steps=calm_steps,
+            began=encoder,
         ),
         saving=Saving(settings.checkpoint_seconds, settings.keep_checkpoints),
         backend=choose_compiler(settings.compile, device),

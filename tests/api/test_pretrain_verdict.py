@@ -1,6 +1,7 @@
 """The verdict at the end of a run: against whom, on whom, in which words, and when it can't be told."""
 
 import re
+import traceback
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ import sslecho
 from sslecho.api.pretrain_frames import training_rows
 from sslecho.api.pretrain_verdict import in_words, judge, named_baselines
 from sslecho.api.pretrain_watch import watched
+from sslecho.data.store import Store
 from sslecho.errors import InputError
 from sslecho.metrics.intervals import Interval
 from sslecho.models.baselines import PixelEncoder, random_encoder
@@ -154,6 +156,22 @@ def test_where_nothing_can_be_told_the_verdict_says_what_to_do(tmp_path, label, 
     assert (found["knn_accuracy"], found["baselines"]) == (None, None)
     assert re.match(said, found["verdict"])
     assert str(tmp_path) not in found["verdict"]
+
+
+def test_a_look_does_not_share_open_files_with_the_thread_that_reads_ahead(tmp_path, monkeypatch):
+    drawn = with_val(draw_store(tmp_path / "store"), ["p00", "p05"])
+    read, by_ahead, by_looks = Store.read, set(), set()
+
+    def noted(self, rows):
+        words = [frame.name for frame in traceback.extract_stack()]
+        (by_looks if "check" in words else by_ahead if "_read" in words else set()).add(id(self))
+        return read(self, rows)
+
+    monkeypatch.setattr(Store, "read", noted)
+    sslecho.pretrain(drawn, tmp_path / "run", **QUICK)
+    assert by_ahead
+    assert by_looks
+    assert not by_ahead & by_looks
 
 
 def test_a_baseline_must_read_so(tmp_path):
