@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
+from sslecho.data.keyed import uniforms
 from sslecho.objectives.objective import Batch, Now
 from sslecho.train.batches import Frames
 from sslecho.views.beams import to_device
-from sslecho.views.keyed import uniforms
 from sslecho.views.policies import Views
 
 

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from sslecho.data.keyed import uniforms
 from sslecho.views.attenuation import Attenuation
 from sslecho.views.beams import WHOLE, Beams, to_device
 from sslecho.views.blur import Blur
@@ -22,7 +23,6 @@ from sslecho.views.display import Display, Gamma
 from sslecho.views.fan import Fan
 from sslecho.views.haze import Haze
 from sslecho.views.jitter import Jitter
-from sslecho.views.keyed import uniforms
 from sslecho.views.pose import Pose
 from sslecho.views.shadow import Shadow
 from sslecho.views.speckle import Despeckle, Respeckle

@@ -9,6 +9,7 @@ import torch
 
 from sslecho import views
 from sslecho.api.settings import POLICIES as OFFERED
+from sslecho.data.keyed import uniforms
 from sslecho.views.attenuation import Attenuation
 from sslecho.views.blur import Blur
 from sslecho.views.cutout import Cutout
@@ -16,7 +17,6 @@ from sslecho.views.display import Display, Gamma
 from sslecho.views.fan import Fan
 from sslecho.views.haze import Haze
 from sslecho.views.jitter import Jitter
-from sslecho.views.keyed import uniforms
 from sslecho.views.noise import Noise
 from sslecho.views.policies import POLICIES, USES, Views, policy
 from sslecho.views.pose import Pose

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sslecho.views.keyed import uniforms
+from sslecho.data.keyed import uniforms
 
 
 def test_uniform_and_independent():
