@@ -66,7 +66,8 @@ def test_all_wrong_options_are_told_at_once_with_exit_code_2(tmp_path):
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
         "sslecho pretrain: epochs is 0; it must be at least 1",
-        "policy is 'ecko' (did you mean 'echo'?); choose one of: echo, fetal, lung, none, simclr, chartsias, fusc, madani",
+        "policy is 'ecko' (did you mean 'echo'?); "
+        "choose one of: echo, fetal, lung, none, simclr, chartsias, fusc, madani",
     ]
     assert not (tmp_path / "run").exists()
 
