@@ -31,13 +31,11 @@ def small_run(
     folder: Path,
     method: str,
     *,
-    epochs: int = 8,
-    batch_size: int = 8,
     processes: int = 1,
     kill_at: int = 0,
     **fit_how: Any,
 ) -> tuple[Encoder, Trained]:
-    """Train; with the defaults for 40 steps."""
+    """Train for 40 steps."""
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)

@@ -1,5 +1,7 @@
 """Which frames of a store `pretrain` learns from, which of them show the same, and how they make batches."""
 
+import math
+
 import numpy as np
 
 from sslecho.api.nouns import workers_of
@@ -32,18 +34,22 @@ def frames_a_step(settings: PretrainSettings, n_rows: int, labels: KnownLabels |
     Raises:
         InputError: it does not divide over the processes, or into the pairs of `--batches classes`.
     """
-    size, n_processes = min(settings.batch_size, n_rows), settings.devices * settings.nodes
-    if settings.batches == "classes" and labels is not None and size % 2:
-        if size == settings.batch_size:
-            raise InputError(
-                f"--batch-size {size} is odd, and --batches classes makes batches of pairs; choose an even number"
-            )
-        size -= 1
-    if size % n_processes:
+    asked, n_processes = settings.batch_size, settings.devices * settings.nodes
+    in_pairs = settings.batches == "classes" and labels is not None
+    if in_pairs and asked % 2:
         raise InputError(
-            f"--batch-size {size} does not divide over {n_processes} processes; choose a multiple of their number"
+            f"--batch-size {asked} is odd, and --batches classes makes batches of pairs; choose an even number"
         )
-    return size
+    if asked % n_processes:
+        raise InputError(
+            f"--batch-size {asked} does not divide over {n_processes} processes; choose a multiple of their number"
+        )
+    if asked <= n_rows:
+        return asked
+    unit = math.lcm(n_processes, 2 if in_pairs else 1)
+    if n_rows < unit:
+        raise InputError(f"{n_rows} frames to learn from are too few for {n_processes} processes; ingest more")
+    return n_rows // unit * unit
 
 
 def training_frames(

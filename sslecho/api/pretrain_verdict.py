@@ -135,7 +135,9 @@ def judge_again(
     known = {row["hash"] for row in (result.get("baselines") or {}).values()}
     if seen.problem is None and any(network.hash() not in known for network in baselines.values()):
         compared = others(trained, started, baselines, seed)
-        write_json(out / "result.json", {**result, **judge(store, seen, trained, compared, seed=seed, **how)})
+        judged = judge(store, seen, trained, compared, seed=seed, **how)
+        judged["baselines"] = {**(result.get("baselines") or {}), **judged["baselines"]}  # those of earlier calls stay
+        write_json(out / "result.json", {**result, **judged})
 
 
 def in_words(lead: Interval, other: str, *, unit: str) -> str:

@@ -49,6 +49,18 @@ def make_optimizer(module: nn.Module, *, name: str, lr: float, weight_decay: flo
     return torch.optim.AdamW(groups, lr=lr, fused=True)
 
 
+def begin_momentum(optimizer: torch.optim.Optimizer) -> None:
+    """Let SGD's momentum begin at 0, once its weights are on their device.
+
+    torch begins it with the first gradient, which is the same; but where the first step is left out by a flag, as often
+    in float16, its fused SGD then goes on with memory that nobody has written.
+    """
+    for group in optimizer.param_groups:
+        if "momentum" in group:
+            for weight in group["params"]:
+                optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+
+
 def seed_layers(seed: int, step: int, rows: Int64[np.ndarray, " n"]) -> None:
     """Set the generator that dropout and drop path draw from: by the step and this process's frames, not by what was
     drawn before, so that a resumed or replayed step draws the same."""

@@ -1,6 +1,7 @@
 """The training log: JSONL for programs, TensorBoard events for the eye."""
 
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -43,8 +44,10 @@ class TrainingLog:
         """Add one line, and one event for each field but `epoch`."""
         if not self._active:
             return
+        # JSON has no infinity, which a gradient in float16 may have.
+        said = {name: value if math.isfinite(value) else None for name, value in fields.items()}
         with self._jsonl.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **fields}) + "\n")
+            file.write(json.dumps({"step": step, **said}, allow_nan=False) + "\n")
         event = _new_event(step=step)
         for tag in fields.keys() - {"epoch"}:
             event.summary.value.add(tag=tag, simple_value=fields[tag])

@@ -24,7 +24,7 @@ from sslecho.train.compiled import Compiled
 from sslecho.train.device import from_first
 from sslecho.train.guard import Guard, NotFinite
 from sslecho.train.interrupt import StopRequest
-from sslecho.train.learner import Learner, as_channels_last, bare, make_optimizer, seed_layers
+from sslecho.train.learner import Learner, as_channels_last, bare, begin_momentum, make_optimizer, seed_layers
 from sslecho.train.log import TrainingLog
 from sslecho.train.meter import Meter
 from sslecho.train.pictures import Loaded, show
@@ -121,6 +121,7 @@ def fit(
     compiled = Compiled(module, backend)
     module, optimizer = fabric.setup(module, optimizer)
     learner = bare(module)
+    begin_momentum(optimizer.optimizer)
     # After the set-up, so that the optimizer's state lands on the parameters' device.
     found = from_first(fabric, lambda: checkpoint.find(folder))
     done, said_before = checkpoint.restore(found, learner, optimizer.optimizer) if found else (0, {})
@@ -138,7 +139,8 @@ def fit(
         return row_batches(frames, **sizes, seed=plan.seed, start=start, rank=rank, world=world)
 
     def save(step: int, score: Score | None = None) -> None:
-        if fabric.is_global_zero:
+        # After a step that was not finite, what stands is from before it; the next reading ends the run.
+        if fabric.is_global_zero and not bool(guard.flag):
             said = meter.overall()
             checkpoint.save(
                 folder,
@@ -165,6 +167,7 @@ def fit(
                 seed=plan.seed,
                 state=learner.state_dict(),
             )
+        fabric.barrier()  # a process that ends has the others ended, in the middle of writing
         return f"{path} has the batch and the weights before it"
 
     pairs = rows_of(done, epochs=plan.epochs, rank=fabric.global_rank, world=fabric.world_size)

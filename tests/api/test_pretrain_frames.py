@@ -156,6 +156,10 @@ def test_batches_of_pairs_are_even(store):
         frames_a_step(PretrainSettings(batch_size=33, batches="classes"), 48, labels)
     with pytest.raises(InputError, match="--batch-size 33 does not divide over 2 processes"):
         frames_a_step(PretrainSettings(batch_size=33, devices=2), 48, labels)
+    # What the frames allow is not what the user asked for: it is rounded, not refused.
+    assert frames_a_step(PretrainSettings(batch_size=128, devices=2), 51, None) == 50
+    with pytest.raises(InputError, match="1 frames to learn from are too few for 2 processes"):
+        frames_a_step(PretrainSettings(batch_size=128, devices=2), 1, None)
 
 
 def test_the_command_counts_repeats_and_goes_on_with_the_same_threshold_only(store, tmp_path):

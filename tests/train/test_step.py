@@ -16,7 +16,7 @@ from sslecho.train import loop
 from sslecho.train.batches import Frames
 from sslecho.train.bundle import read_bundle
 from sslecho.train.guard import Guard, NotFinite
-from sslecho.train.learner import Learner, make_optimizer
+from sslecho.train.learner import Learner, begin_momentum, make_optimizer
 from sslecho.train.log import read_log
 from sslecho.train.pictures import load
 from sslecho.train.transfer import Ahead
@@ -160,10 +160,12 @@ def test_a_long_gradient_is_scaled_down_and_a_short_one_is_not():
     assert torch.equal(moved(norm * 2)[1], whole)
 
 
-def test_in_float16_an_overflow_is_left_out_and_the_run_goes_on():
+@pytest.mark.parametrize("name", ["adamw", "sgd"])
+def test_in_float16_an_overflow_is_left_out_and_the_run_goes_on(name):
     encoder, objective = make("simclr")
     learner = Learner(encoder, objective).train()
-    made = make_optimizer(learner, name="adamw", lr=0.01, weight_decay=0.0)
+    made = make_optimizer(learner, name=name, lr=0.01, weight_decay=0.0)
+    begin_momentum(made)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**126)  # the first gradients overflow
     optimizer = SimpleNamespace(optimizer=made, step=lambda: (scaler.step(made), scaler.update()))
     optimizer.zero_grad = made.zero_grad
