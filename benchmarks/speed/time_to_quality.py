@@ -22,8 +22,8 @@ set where it is worse; goal: at most 1/4. `same_rule` stops lightly's clock, too
 A seed whose untrained encoder passes the target says nothing and is null; one where ours does not reach it within as
 many epochs counts as endless, and a median that is endless is null too.
 
-Settings are those that the demo (phantom) and `quality/pocus_lung.py` (lung) have had before, fixed on development
-seeds (below 1,000). Measured are seeds from 10,000 on.
+Crops and temperature are those that the demo (phantom) and `quality/pocus_lung.py` (lung) have had before; nothing was
+chosen on the seeds that are measured, which begin at 10,000.
 
 A line a set and seed is added to FILE, and what stands there is not measured again: it can be stopped at any time.
 About 35 minutes on two idle cores, `--quick` one. Prints a table and, last, one line of JSON.
