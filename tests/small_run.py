@@ -18,7 +18,7 @@ from sslecho.models.encoder import Encoder
 from sslecho.objectives import OBJECTIVES
 from sslecho.train import loop
 from sslecho.train.batches import Frames
-from sslecho.train.checkpoint import Saving
+from sslecho.train.checkpoint import FOLDER, Saving
 from sslecho.train.device import make_fabric
 from sslecho.train.log import TrainingLog
 from sslecho.train.loop import Plan, Trained, fit
@@ -78,6 +78,11 @@ def small_run(
     )
     fabric.barrier()
     return encoder, trained
+
+
+def newest(folder: Path) -> Path:
+    """The run's latest checkpoint, whole or not."""
+    return max((folder / FOLDER).glob("step-*.pt"))
 
 
 if __name__ == "__main__":

@@ -91,17 +91,6 @@ def save(
             path.unlink(missing_ok=True)
 
 
-def newest(folder: Path) -> Path | None:
-    """The run's latest checkpoint, whole or not."""
-    return max((folder / FOLDER).glob("step-*.pt"), default=None)
-
-
-def best(folder: Path) -> Path | None:
-    """The run's best checkpoint."""
-    step = _read_best(folder / FOLDER).get("step")
-    return next((path for path in (folder / FOLDER).glob("step-*.pt") if step_of(path) == step), None)
-
-
 def best_score(folder: Path) -> Score | None:
     """Of the run's best checkpoint."""
     found = _read_best(folder / FOLDER)

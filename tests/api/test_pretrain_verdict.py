@@ -116,6 +116,11 @@ def test_a_run_tells_its_verdict_and_takes_baselines_later(tmp_path):
     assert (tmp_path / "run" / "encoder" / "model.safetensors").stat().st_mtime_ns == weights
     assert list(again["baselines"]) == ["untrained", "pixels", "other"]
     assert again["baselines"]["untrained"] == result["baselines"]["untrained"]
+    random_encoder(seed=4).save(tmp_path / "third")
+    sslecho.pretrain(drawn, tmp_path / "run", **QUICK, baseline=(f"third={tmp_path / 'third'}",))
+    last = read_json(tmp_path / "run" / "result.json")["baselines"]
+    assert list(last) == ["untrained", "pixels", "other", "third"]
+    assert last["other"] == again["baselines"]["other"]
     for file in (tmp_path / "run").rglob("*.*"):
         assert not file.is_file() or str(tmp_path / "other").encode() not in file.read_bytes(), file
 

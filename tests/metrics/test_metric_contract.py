@@ -144,4 +144,5 @@ def test_the_metrics_need_no_torch_and_no_scikit_learn():
         "[importlib.import_module(f'sslecho.metrics.{x.name}') for x in pkgutil.iter_modules(m.__path__)]\n"
         "assert not {'torch', 'sklearn', 'faiss', 'pyarrow', 'matplotlib'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 from made_objective import make
+from small_run import newest
 
 from sslecho.errors import Interrupted, NounError, SslechoError
 from sslecho.objectives import OBJECTIVES
 from sslecho.train import loop
 from sslecho.train.batches import Frames
-from sslecho.train.checkpoint import newest
 from sslecho.train.device import make_fabric
 from sslecho.train.interrupt import StopRequest
 from sslecho.train.log import TrainingLog, read_log
@@ -91,6 +91,14 @@ def test_lines_beyond_the_checkpoint_are_dropped_on_resume(tmp_path):
         file.write('{"step": 8')  # killed in the middle of a line
     with TrainingLog(tmp_path).after(40):
         assert [line["step"] for line in read_log(tmp_path)] == [20, 40]
+
+
+def test_the_log_stays_json_where_a_gradient_is_infinite(tmp_path):
+    log = TrainingLog(tmp_path)
+    with log.after(0):
+        log.write(step=1, epoch=0.1, loss=1.5, grad_norm=math.inf)
+    assert "Infinity" not in (tmp_path / "log.jsonl").read_text()
+    assert read_log(tmp_path) == [{"step": 1, "epoch": 0.1, "loss": 1.5, "grad_norm": None}]
 
 
 def test_event_files_name_no_host(tmp_path):

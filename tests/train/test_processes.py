@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_run import newest
 
 from sslecho.errors import InputError
 from sslecho.objectives import OBJECTIVES
-from sslecho.train.checkpoint import newest
 from sslecho.train.device import make_fabric
 
 PROGRAM = Path(__file__).with_name("joint_batch.py")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from made_objective import make
-from small_run import small_run
+from small_run import newest, small_run
 from torch import nn
 
 from sslecho.errors import SslechoError
@@ -15,6 +15,7 @@ from sslecho.objectives.objective import Now
 from sslecho.train import loop
 from sslecho.train.batches import Frames
 from sslecho.train.bundle import read_bundle
+from sslecho.train.checkpoint import step_of
 from sslecho.train.guard import Guard, NotFinite
 from sslecho.train.learner import Learner, begin_momentum, make_optimizer
 from sslecho.train.log import read_log
@@ -89,6 +90,23 @@ def test_a_bad_step_ends_the_run_at_once_with_a_bundle(tmp_path, monkeypatch):
     saved = torch.load(state, weights_only=True)
     saved = saved.get("state", saved)
     assert torch.equal(saved["objective.head.layers.0.weight"], before[0])
+
+
+def test_after_a_bad_step_nothing_is_saved_until_it_is_read(tmp_path, monkeypatch):
+    true_loss, begin = OBJECTIVES["simclr"].loss, Guard.__init__
+
+    def bad_at_7(self, outputs, known):
+        return true_loss(self, outputs, known) * (torch.nan if known.now.step == 7 else 1)
+
+    def as_on_a_gpu(self, device):
+        begin(self, device)
+        self._at_once = False
+
+    monkeypatch.setattr(OBJECTIVES["simclr"], "loss", bad_at_7)
+    monkeypatch.setattr(Guard, "__init__", as_on_a_gpu)
+    with pytest.raises(SslechoError, match="the loss is nan at step 8"):
+        small_run(tmp_path, "simclr")
+    assert step_of(newest(tmp_path)) == 7
 
 
 class GivesUp:
