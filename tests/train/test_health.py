@@ -40,8 +40,12 @@ def watch(**how):
     return Watch(SAMPLE, FRAMES, maker, seed=0, **how)
 
 
-def test_neighbors_are_of_other_patients_and_are_not_asked():
-    embedded = np.random.default_rng(1).standard_normal((24, 5)).astype(np.float32)
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_neighbors_are_of_other_patients_and_are_not_asked(seed):
+    rng = np.random.default_rng(seed)
+    # A patient's clips lie together: whoever does not leave them out finds them first.
+    patients = 3 * rng.standard_normal((4, 5)).repeat(6, axis=0)
+    embedded = (patients + rng.standard_normal((24, 5))).astype(np.float32)
     right = neighbors_right(SAMPLE, embedded, CPU)
     clips = [(embedded[2 * clip] + embedded[2 * clip + 1]) / 2 for clip in range(12)]
     asked = [clip for clip in range(12) if SAMPLE.asked[clip]]
