@@ -89,16 +89,19 @@ def draw_training(
 
 
 def draw_health(log: Sequence[Mapping[str, Any]], *, theme: Theme = LIGHT, width: float = 9.4, dpi: int = DPI) -> bytes:
-    """A PNG of `width` x 3 inches: accuracy by neighbors, effective rank and the gradient's norm.
+    """A PNG of `width` x 3 inches: accuracy by neighbors, effective rank and the gradient's norm, those that are known.
 
     Args:
         log: lines of a run's log; those that a watch added to have effective_rank, and knn_accuracy where it is known.
     """
-    panels = (
-        ((0.05, 0.265), "Accuracy by neighbors", "balanced, validation clips", "knn_accuracy"),
-        ((0.385, 0.265), "Effective rank", "of the embeddings of a fixed sample", "effective_rank"),
-        ((0.72, 0.265), "Norm of the gradient", "of a step, before any clipping", "grad_norm"),
+    told = (
+        ("Accuracy by neighbors", "balanced, validation clips", "knn_accuracy"),
+        ("Effective rank", "of the embeddings of a fixed sample", "effective_rank"),
+        ("Norm of the gradient", "of a step, before any clipping", "grad_norm"),
     )
+    known = [panel for panel in told if any(line.get(panel[2]) is not None for line in log)]
+    share = 1 / max(1, len(known))
+    panels = [((0.05 + n * share, share - 0.07), *panel) for n, panel in enumerate(known)]
     return _draw_by_epoch(log, panels, chance=None, theme=theme, width=width, dpi=dpi)
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 from drawn_store import draw_store
-from small_run import small_run
+from small_run import newest, small_run
 
 from sslecho.errors import Interrupted
 from sslecho.train import loop
-from sslecho.train.checkpoint import newest, step_of
+from sslecho.train.checkpoint import step_of
 
 PROGRAM = Path(__file__).parents[1] / "small_run.py"
 
