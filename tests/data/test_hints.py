@@ -52,7 +52,8 @@ def test_nothing_is_kept_unless_it_is_asked_for(source: Path):
     store, _ = run(source)
     assert not set(HINTS) & set(store.clips.column_names)
     for content in contents(store.path).values():
-        assert not any(word in content for word in (*NAMES, b"apical", b"a4c"))
+        # Not "a4c": it is hexadecimal, and a random id may well hold it.
+        assert not any(word in content for word in (*NAMES, b"apical", b"plax"))
 
 
 def test_what_files_say_of_their_view_is_kept_as_known_words(source: Path):
