@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # a test process a core: more threads in each would only wait for another
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

@@ -4,7 +4,7 @@
 
 Two sets: the phantom (50 patients, three clips of two frames each, eight views; a draw a seed), and, where DIR holds
 real lung ultrasound with a `manifest.csv` (path, label, patient), that. Each seed puts 40 % of the patients into the
-validation split; all learn from the frames of both splits, without labels, with the same network (ResNet-10-T, 48
+validation split; all learn from the frames of both splits, without labels, with the same network (ResNet-10-T, 32
 pixels) and 32 frames a step.
 
 Quality is the balanced accuracy of the vote of the 5 nearest clips of other patients, on the clips of validation
@@ -61,12 +61,12 @@ from sslecho.train.device import choose_device, choose_precision, make_fabric
 GOAL = 0.25
 FIRST_SEED = 10_000
 BATCH = 32
-PIXELS = 96  # of the stored frames; twice what the network sees
+PIXELS = 64  # of the stored frames; twice what the network sees
 VIEWS = ("a2c", "a3c", "a4c", "plax", "psax_av", "psax_mid", "sc4c", "sc_ivc")
 PHANTOM = {"kind": "echo", "classes": VIEWS, "views_per_patient": 3, "clips_per_view": 1, "frames": 2, "size": 128}
 OURS: dict[str, Any] = {
     "backbone": "resnet10t",
-    "image_size": 48,
+    "image_size": 32,
     "batch_size": BATCH,
     "positives": "clip",
     "temperature": 0.2,
