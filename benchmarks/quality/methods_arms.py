@@ -28,10 +28,10 @@ from sslecho.train.log import TrainingLog
 from sslecho.train.loop import Plan, fit
 
 BATCH = 32  # with so few steps, small batches learn more
-RESNET = {"backbone": "resnet10t", "image_size": 40}
-# Patches of 16 pixels: at 40 pixels a ViT would see four of them.
+RESNET = {"backbone": "resnet10t", "image_size": 32}
+# Patches of 16 pixels: at 32 pixels a ViT would see four of them.
 VIT = {"backbone": "vit_tiny_patch16_224", "image_size": 64}
-STORED = 96  # side of the stored frames
+STORED = 64  # side of the stored frames
 LUNG_LABELS = ("covid", "pneumonia", "regular")  # viral pneumonia has five clips: too few to test on
 DEVELOPMENT_SEED = 100  # of the phantom seeds below 1,000, which nothing is reported on
 
