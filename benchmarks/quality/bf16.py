@@ -7,8 +7,8 @@ and, where DIR holds the lung videos, stills and a `manifest.csv` (path, label, 
 in float32 for both. Where the CPU has no bfloat16 instructions they are emulated: slower, with the same rounding.
 
 One endpoint, named before the run: balanced accuracy of test clips by their five nearest neighbors among the training
-patients; the difference bfloat16 - float32 is paired, its interval over seeds and patients. A quarter of an hour on two slow
-cores, one process a core. Prints a table and, last, one line of JSON.
+patients; the difference bfloat16 - float32 is paired, its interval over seeds and patients. A quarter of an hour on
+two slow cores, one process a core. Prints a table and, last, one line of JSON.
 """
 
 import argparse
