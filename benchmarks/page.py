@@ -62,7 +62,7 @@ def _ratio(name: str, value: Any, found: dict[str, Any]) -> str:
         return f"{value['mean']:+.3f} in the mean; by seed {', '.join(f'{v:+.3f}' for v in value['by_seed'])}"
     goal = f"; goal {found['goals'][name]:.3g}" if name in found.get("goals", {}) else ""
     if value is None:
-        return f"not measured{goal}"
+        return f"not given{goal}"
     spread = found.get("spread", {}).get(name)
     return f"{value:.3g}" + (f" ({spread[0]:.3g}–{spread[1]:.3g} over repeats)" if spread else "") + goal
 
