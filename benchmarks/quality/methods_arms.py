@@ -111,7 +111,7 @@ def make_store(part: str, seed: int, folder: Path, *, lung: Path | None, patient
             (raw / "store").rename(whole)
         shutil.copytree(whole, raw / "store")
     else:
-        how = {"patients": patients, "views_per_patient": len(VIEWS), "clips_per_view": 1, "frames": 4, "size": 128}
+        how = {"patients": patients, "views_per_patient": len(VIEWS), "clips_per_view": 1, "frames": 2, "size": 128}
         sslecho.phantom(raw / "archive", kind="echo", classes=tuple(VIEWS), overlays=False, seed=seed, **how)
         labels = raw / "archive" / "labels.csv"
         sslecho.ingest(raw / "archive", raw / "store", labels=str(labels), size=STORED, doubtful="keep")
