@@ -1,6 +1,5 @@
 """`cluster`: Embeddings -> Predictions, scored against labels and beside baselines."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,23 +7,23 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from safetensors.numpy import save
 
-from sslecho.api.embed import load_encoder, write_embeddings
+from sslecho.api.cluster_baselines import KMEANS, baseline_encoders, figures, score_baselines
+from sslecho.api.method_settings import settings_of_method
 from sslecho.api.nouns import groups, relative
 from sslecho.api.origin import Origin, find_origin
 from sslecho.api.settings import ClusterSettings
 from sslecho.config import build, identity, to_toml
-from sslecho.embed.embed import Encodes
 from sslecho.embed.embeddings import Embeddings, rows_hash
 from sslecho.embed.index.flat import FlatIndex
 from sslecho.embed.index.library import import_faiss
 from sslecho.errors import InputError
 from sslecho.metrics.retrieval import neighbor_purity
-from sslecho.models.baselines import random_encoder
-from sslecho.models.encoder import Encoder
-from sslecho.rundir import RunDir, sha256_of, warn, write_atomic, write_json
-from sslecho.tasks.cluster import Clustering, check_clusterable, cluster_and_score
+from sslecho.rundir import RunDir, sha256_of, warn
+from sslecho.tasks.cluster import Clustering, check_clusterable, cluster_and_score, make_clusterer
+from sslecho.tasks.cluster_model import ClusterModel
+from sslecho.tasks.clusterers import CLUSTERERS
+from sslecho.tasks.clusterers.clusterer import Clusterer
 from sslecho.tasks.predictions import Predictions, write_predictions
 
 NEIGHBORS = 10
@@ -37,7 +36,8 @@ def cluster(
     """Cluster embeddings for each k and, with `purity=True`, score the clusters against labels.
 
     Clusters are fitted on the train split and scored on the test split (on all where there is no split), beside
-    raw pixels and an untrained encoder on the same frames.
+    raw pixels and an untrained encoder on the same frames, and k-means on the same embeddings where it is not the
+    method. `ClusterModel.load(out)` assigns new embeddings.
 
     Args:
         embeddings: the noun, or the folder that `embed` wrote.
@@ -48,6 +48,10 @@ def cluster(
         InputError: settings, embeddings, labels or folder are not as they must be.
     """
     settings = build(ClusterSettings, options)
+    clusterer_class: type[Clusterer] = CLUSTERERS[settings.method]
+    clusterer = clusterer_class(
+        settings_of_method(clusterer_class.settings_class, method=settings.method, assignments=settings.method_set)
+    )
     import_faiss()  # before any work: what is missing should not be missed at the end of it
     out = Path(out)
     given = embeddings if isinstance(embeddings, Embeddings) else Embeddings.load(embeddings)
@@ -61,18 +65,20 @@ def cluster(
     items = named.per_clip() if settings.level == "clip" else named
     if not settings.k:
         raise InputError("--k is empty; name at least one number of clusters, such as 10")
-    networks = _baseline_encoders(given, origin, settings) if settings.purity else {}
+    networks = baseline_encoders(given, origin, settings) if settings.purity else {}
     check_clusterable(
         len(items),
         ks=settings.k,
         splits=items.column("split"),
         labels=items.column("label") if settings.purity else None,
     )
+    how = {name: value for name, value in identity(settings).items() if name != "method_set"}
     run = RunDir.open(
         out,
         command="cluster",
         identity={
-            **identity(settings),
+            **how,
+            **{f"{settings.method}.{name}": value for name, value in identity(clusterer.settings).items()},
             "labels": sha256_of(Path(settings.labels)) if settings.labels else None,
             "frames": given.meta["frames_hash"],
             "encoder": given.meta["encoder_hash"],
@@ -86,9 +92,15 @@ def cluster(
     if run.done:
         return Predictions.load(out)
     unit = groups(given.meta["unit"])
-    clusterings = _clusterings(items, settings, unit=unit)
-    baselines = _baselines(networks, origin, settings, out, unit=unit)
-    _write_model(out / "model", clusterings)
+    clusterings = _clusterings(items, settings, clusterer, unit=unit)
+    baselines = score_baselines(
+        networks, origin, settings, out, cluster=lambda other: _clusterings(other, settings, clusterer, unit=unit)
+    )
+    if settings.purity and settings.method != KMEANS:
+        plain = _clusterings(items, settings, make_clusterer(KMEANS), unit=unit)
+        baselines[KMEANS] = [figures(c) for c in plain]
+    about = {"encoder_hash": given.meta["encoder_hash"], "level": settings.level, "unit": unit}
+    ClusterModel(settings.method, [c.clusters for c in clusterings], about).save(out / "model")
     write_predictions(out, _table(items, clusterings), meta=_meta(given, origin, settings, out))
     index = FlatIndex.build(np.asarray(items.vectors))
     index.save(out / "index.faiss")
@@ -101,7 +113,7 @@ def cluster(
     return Predictions.load(out)
 
 
-def _clusterings(items: Embeddings, settings: ClusterSettings, *, unit: str) -> list[Clustering]:
+def _clusterings(items: Embeddings, settings: ClusterSettings, clusterer: Clusterer, *, unit: str) -> list[Clustering]:
     """Cluster one set of embeddings; labels reach the scores only."""
     return cluster_and_score(
         np.asarray(items.vectors),
@@ -112,59 +124,8 @@ def _clusterings(items: Embeddings, settings: ClusterSettings, *, unit: str) -> 
         splits=items.column("split"),
         labels=items.column("label") if settings.purity else None,
         unit=unit,
+        clusterer=clusterer,
     )
-
-
-def _baseline_encoders(given: Embeddings, origin: Origin, settings: ClusterSettings) -> dict[str, Encodes | None]:
-    """Encoders that learned nothing, and those that the user names; None for what can't be had, with a word."""
-    networks: dict[str, Encodes | None] = {
-        "pixels": load_encoder("pixels"),
-        "random": _untrained(given, origin, settings.seed),
-    }
-    for text in settings.baseline:
-        name, equals, path = text.partition("=")
-        # The name becomes a folder's.
-        if not equals or name in networks or not re.fullmatch(r"[\w-]+", name):
-            raise InputError(f"--baseline {text!r} must read NAME=ENCODER with a name of its own, such as old=run1")
-        networks[name] = load_encoder(path)
-    if origin.store is None:
-        warn(f"baselines are left out: {origin.store_problem}")
-        return dict.fromkeys(networks)
-    if networks["random"] is None:
-        warn(f"the baseline of an untrained encoder is left out: {origin.encoder_problem}")
-    return networks
-
-
-def _baselines(
-    networks: Mapping[str, Encodes | None], origin: Origin, settings: ClusterSettings, out: Path, *, unit: str
-) -> dict[str, list[dict[str, Any]] | None]:
-    """The same clustering and scores for the baselines, on the same frames."""
-    scored: dict[str, list[dict[str, Any]] | None] = {}
-    for name, network in networks.items():
-        if network is None or origin.store is None:
-            scored[name] = None
-            continue
-        folder = out / "baselines" / name
-        if not (folder / "meta.json").exists():
-            write_embeddings(
-                origin.store, network, folder, batch_size=256, device=settings.device, meta={"encoder": name}
-            )
-        embedded = origin.with_labels(Embeddings.load(folder), labels=settings.labels, column=settings.label_column)
-        embedded = embedded.per_clip() if settings.level == "clip" else embedded
-        scored[name] = [_row(c) for c in _clusterings(embedded, settings, unit=unit)]
-    return scored
-
-
-def _untrained(given: Embeddings, origin: Origin, seed: int) -> Encoder | None:
-    """An untrained network of the encoder's own architecture; of the usual one where a baseline was clustered."""
-    if origin.encoder is not None:
-        return random_encoder(origin.encoder, seed=seed)
-    return random_encoder(seed=seed) if given.meta.get("encoder") in ("random", "pixels") else None
-
-
-def _row(clustering: Clustering) -> dict[str, Any]:
-    warning = {"warning": "; ".join(clustering.warnings)} if clustering.warnings else {}
-    return {**(clustering.scores or {}), **warning}
 
 
 def _result(
@@ -179,7 +140,7 @@ def _result(
     split = items.column("split")
     fitted = split == "train" if any(word is not None for word in split) else np.ones(len(items), dtype=bool)
     if settings.purity:
-        rows = [_row(c) for c in clusterings]
+        rows = [figures(c) for c in clusterings]
         about = {name: rows[0][name] for name in ("n", "n_patients", "split")}
     else:
         rows = [
@@ -256,21 +217,11 @@ def _meta(given: Embeddings, origin: Origin, settings: ClusterSettings, out: Pat
     }
 
 
-def _write_model(folder: Path, clusterings: list[Clustering]) -> None:
-    """The centroids for each k: what assigns new embeddings."""
-    folder.mkdir(exist_ok=True)
-    write_atomic(folder / "model.safetensors", save({f"centroids_{c.k}": c.centroids for c in clusterings}))
-    write_json(
-        folder / "config.json",
-        {"schema": "sslecho.kmeans", "version": 1, "ks": [c.k for c in clusterings], "normalize": True},
-    )
-
-
 def _write_scores(out: Path, result: Mapping[str, Any], seed: int) -> None:
     """All figures as tidy rows."""
     rows = []
-    for source, figures in {"encoder": result["results"], **result["baselines"]}.items():
-        for row in figures or ():
+    for source, of_each_k in {"encoder": result["results"], **result["baselines"]}.items():
+        for row in of_each_k or ():
             about = {
                 "source": source,
                 "k": row["k"],

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sslecho.config import option
 from sslecho.data.layouts import LAYOUT_CHOICES
 from sslecho.objectives import OBJECTIVES
+from sslecho.tasks.clusterers import CLUSTERERS
 
 
 @dataclass(frozen=True)
@@ -200,8 +201,11 @@ class EmbedSettings(Machine):
 class ClusterSettings(Machine):
     """Embeddings to clusters and their scores."""
 
-    method: str = option("kmeans", "How to cluster.", choices=("kmeans",))
+    method: str = option("kmeans", "How to cluster.", choices=CLUSTERERS)
     k: tuple[int, ...] = option((5, 10, 20), "Numbers of clusters.", minimum=2)
+    method_set: tuple[str, ...] = option(
+        (), "Settings of the method, KEY=VALUE,…; docs/clustering.md has them, an unknown KEY lists them."
+    )
     purity: bool = option(False, "Score against labels; they are used only here, never while clustering.")
     level: str = option("clip", "What is clustered: a clip is the mean of its frames.", choices=("clip", "frame"))
     labels: str | None = option(None, "CSV with clip_id and label, in place of the store's labels.", is_path=True)
