@@ -1,6 +1,7 @@
 """`cluster`: Embeddings -> Predictions, scored against labels and beside baselines."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ from sslecho.embed.index.library import import_faiss
 from sslecho.errors import InputError
 from sslecho.metrics.retrieval import neighbor_purity
 from sslecho.rundir import RunDir, sha256_of, warn
-from sslecho.tasks.cluster import Clustering, check_clusterable, cluster_and_score, make_clusterer
-from sslecho.tasks.cluster_model import ClusterModel
+from sslecho.tasks.choose_k import Choice, choose_k
+from sslecho.tasks.cluster import Assigns, Clustering, check_clusterable, cluster_and_score, make_clusterer
+from sslecho.tasks.cluster_model import ClusterModel, Fitted
 from sslecho.tasks.clusterers import CLUSTERERS
 from sslecho.tasks.clusterers.clusterer import Clusterer
 from sslecho.tasks.predictions import Predictions, write_predictions
+from sslecho.tasks.team import Team, joined
 
 NEIGHBORS = 10
 MOST_QUERIES = 2000  # neighbors are looked up for so many rows: the share is known to a percent then
@@ -48,13 +51,20 @@ def cluster(
         InputError: settings, embeddings, labels or folder are not as they must be.
     """
     settings = build(ClusterSettings, options)
-    clusterer_class: type[Clusterer] = CLUSTERERS[settings.method]
-    clusterer = clusterer_class(
-        settings_of_method(clusterer_class.settings_class, method=settings.method, assignments=settings.method_set)
-    )
     import_faiss()  # before any work: what is missing should not be missed at the end of it
     out = Path(out)
     given = embeddings if isinstance(embeddings, Embeddings) else Embeddings.load(embeddings)
+    with joined() as team:
+        if team.first:
+            with team.leading():
+                return _cluster(given, out, settings, team, overwrite=overwrite)
+        team.follow(np.asarray((given.per_clip() if settings.level == "clip" else given).vectors))
+    return Predictions.load(out)
+
+
+def _cluster(given: Embeddings, out: Path, settings: ClusterSettings, team: Team, *, overwrite: bool) -> Predictions:
+    """All of it, in the first process of those that assign."""
+    settings, clusterer, model_hash = _method(given, settings)
     origin = find_origin(given, store=settings.store, encoder=settings.encoder)
     named = origin.with_labels(given, labels=settings.labels, column=settings.label_column)
     if settings.purity and all(label is None for label in named.column("label")):
@@ -65,12 +75,13 @@ def cluster(
     items = named.per_clip() if settings.level == "clip" else named
     if not settings.k:
         raise InputError("--k is empty; name at least one number of clusters, such as 10")
-    networks = baseline_encoders(given, origin, settings) if settings.purity else {}
+    networks = baseline_encoders(given, origin, settings) if settings.purity and clusterer.fits else {}
     check_clusterable(
         len(items),
         ks=settings.k,
         splits=items.column("split"),
         labels=items.column("label") if settings.purity else None,
+        fits=clusterer.fits,
     )
     how = {name: value for name, value in identity(settings).items() if name != "method_set"}
     run = RunDir.open(
@@ -79,6 +90,7 @@ def cluster(
         identity={
             **how,
             **{f"{settings.method}.{name}": value for name, value in identity(clusterer.settings).items()},
+            **({"model": model_hash} if model_hash else {}),
             "labels": sha256_of(Path(settings.labels)) if settings.labels else None,
             "frames": given.meta["frames_hash"],
             "encoder": given.meta["encoder_hash"],
@@ -92,19 +104,22 @@ def cluster(
     if run.done:
         return Predictions.load(out)
     unit = groups(given.meta["unit"])
-    clusterings = _clusterings(items, settings, clusterer, unit=unit)
+    choice = _choose_k(items, settings, unit=unit) if settings.choose_k else None
+    clusterings = _clusterings(items, settings, clusterer, unit=unit, assign=team.assign)
     baselines = score_baselines(
         networks, origin, settings, out, cluster=lambda other: _clusterings(other, settings, clusterer, unit=unit)
     )
-    if settings.purity and settings.method != KMEANS:
-        plain = _clusterings(items, settings, make_clusterer(KMEANS), unit=unit)
+    if settings.purity and clusterer.fits and settings.method != KMEANS:
+        plain = _clusterings(items, settings, make_clusterer(KMEANS), unit=unit, assign=team.assign)
         baselines[KMEANS] = [figures(c) for c in plain]
     about = {"encoder_hash": given.meta["encoder_hash"], "level": settings.level, "unit": unit}
     ClusterModel(settings.method, [c.clusters for c in clusterings], about).save(out / "model")
     write_predictions(out, _table(items, clusterings), meta=_meta(given, origin, settings, out))
     index = FlatIndex.build(np.asarray(items.vectors))
     index.save(out / "index.faiss")
-    result = _result(items, clusterings, baselines, settings, out, unit=unit)
+    result = _result(items, clusterings, baselines, settings, out, unit=unit, fits=clusterer.fits)
+    if choice is not None:
+        result["choice"] = choice.to_json()
     if settings.purity:
         _say_whom_it_has_seen(result, items, origin)
         result["neighbors"] = _neighbors(items, index, unit=unit, seed=settings.seed)
@@ -113,7 +128,9 @@ def cluster(
     return Predictions.load(out)
 
 
-def _clusterings(items: Embeddings, settings: ClusterSettings, clusterer: Clusterer, *, unit: str) -> list[Clustering]:
+def _clusterings(
+    items: Embeddings, settings: ClusterSettings, clusterer: Clusterer, *, unit: str, assign: Assigns | None = None
+) -> list[Clustering]:
     """Cluster one set of embeddings; labels reach the scores only."""
     return cluster_and_score(
         np.asarray(items.vectors),
@@ -125,6 +142,40 @@ def _clusterings(items: Embeddings, settings: ClusterSettings, clusterer: Cluste
         labels=items.column("label") if settings.purity else None,
         unit=unit,
         clusterer=clusterer,
+        assign=assign,
+    )
+
+
+def _method(given: Embeddings, settings: ClusterSettings) -> tuple[ClusterSettings, Clusterer, str | None]:
+    """The settings and the method that they name; with --model its own method and k, and the hash of its weights."""
+    if settings.model is None:
+        clusterer_class: type[Clusterer] = CLUSTERERS[settings.method]
+        own = settings_of_method(
+            clusterer_class.settings_class, method=settings.method, assignments=settings.method_set
+        )
+        return settings, clusterer_class(own), None
+    model = ClusterModel.load(settings.model)
+    if model.about["encoder_hash"] != given.meta["encoder_hash"]:
+        raise InputError(
+            f"--model {settings.model} has clusters of another encoder's embeddings (hash); embed with the encoder "
+            "that they were fitted on, or leave --model out and fit anew"
+        )
+    if settings.method_set or settings.choose_k:
+        raise InputError("--model brings clusters that are fitted; leave --method-set and --choose-k out")
+    return replace(settings, method=model.method, k=tuple(model.ks)), Fitted(model), model.hash()
+
+
+def _choose_k(items: Embeddings, settings: ClusterSettings, *, unit: str) -> Choice:
+    """Which of the listed k other patients repeat, decided on the items that clusters are fitted on."""
+    splits = items.column("split")
+    has_train = (splits == "train").any()
+    return choose_k(
+        np.asarray(items.vectors),
+        ks=settings.k,
+        unit_ids=items.column("unit_id"),
+        seed=settings.seed,
+        rows=np.flatnonzero(splits == "train") if has_train else None,
+        unit=unit,
     )
 
 
@@ -136,6 +187,7 @@ def _result(
     out: Path,
     *,
     unit: str,
+    fits: bool,
 ) -> dict[str, Any]:
     split = items.column("split")
     fitted = split == "train" if any(word is not None for word in split) else np.ones(len(items), dtype=bool)
@@ -156,7 +208,7 @@ def _result(
         "unit": unit,
         "groups": "patient" if unit == "patient" else f"{unit}s",
         **about,
-        "n_fitted": int(fitted.sum()),
+        "n_fitted": int(fitted.sum()) if fits else 0,
         "n_unlabelled": len(items) - len(labels),
         "classes": {str(label): labels.count(label) for label in sorted(set(labels))},
     }

@@ -203,6 +203,10 @@ class ClusterSettings(Machine):
 
     method: str = option("kmeans", "How to cluster.", choices=CLUSTERERS)
     k: tuple[int, ...] = option((5, 10, 20), "Numbers of clusters.", minimum=2)
+    choose_k: bool = option(False, "Say which of these k other patients repeat, without a look at labels.")
+    model: str | None = option(
+        None, "A run whose clusters assign these embeddings, with its method and k; nothing is fitted.", is_path=True
+    )
     method_set: tuple[str, ...] = option(
         (), "Settings of the method, KEY=VALUE,…; docs/clustering.md has them, an unknown KEY lists them."
     )

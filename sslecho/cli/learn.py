@@ -48,7 +48,9 @@ def add_to(app: typer.Typer) -> None:
 
         cluster(embeddings, out, overwrite=call.overwrite, **call.options)
         result = result_of(out)
-        return Said(result, _table(result), f"wrote {out}; next: sslecho report {out} -o report.html")
+        return Said(
+            result, [*_table(result), *_which_k(result)], f"wrote {out}; next: sslecho report {out} -o report.html"
+        )
 
 
 def _verdict(result: dict[str, Any]) -> list[str]:
@@ -84,6 +86,18 @@ def _table(result: dict[str, Any]) -> list[str]:
     )
     warnings = {row["warning"] for row in result["results"] if row.get("warning")}
     return lines + sorted(warnings)
+
+
+def _which_k(result: dict[str, Any]) -> list[str]:
+    """What patients that were left out say of each k, and the answer."""
+    if result.get("choice") is None:
+        return []
+    lines = [
+        f"k {row['k']}: prediction strength {row['strength']:.2f} ({row['low']:.2f}–{row['high']:.2f} over halvings), "
+        f"separation {row['separation']:.2f}"
+        for row in result["choice"]["tried"]
+    ]
+    return [*lines, f"which k? {result['choice']['words']}"]
 
 
 def _line(name: str, row: dict[str, Any]) -> str:

@@ -81,12 +81,13 @@ def cluster_and_score(
         InputError: a k that the training items don't allow, found before any work; a split that is missing; no label
             on any scored item; an embedding that is not finite.
     """
-    check_clusterable(len(vectors), ks=ks, splits=splits, labels=labels)
-    fitted, scored, split = _rows_of(splits, len(vectors))
+    clusterer = clusterer or make_clusterer("kmeans")
+    check_clusterable(len(vectors), ks=ks, splits=splits, labels=labels, fits=clusterer.fits)
+    fitted, scored, split = _rows_of(splits, len(vectors), fits=clusterer.fits)
     items = Items(vectors, fitted, _rows_in(splits, "val"), _array(unit_ids), _array(clip_ids))
     results = []
     with track("cluster", total=len(ks), unit="runs") as bar:
-        for clusters in (clusterer or make_clusterer("kmeans")).fit(items, ks=ks, seed=seed):
+        for clusters in clusterer.fit(items, ks=ks, seed=seed):
             assignment = clusters.assign(vectors) if assign is None else assign(clusters, vectors)
             scores, notes = None, []
             if labels is not None:
@@ -111,24 +112,29 @@ def check_clusterable(
     ks: Sequence[int],
     splits: Shaped[np.ndarray, " n"] | Sequence[Any] | None = None,
     labels: Shaped[np.ndarray, " n"] | Sequence[Any] | None = None,
+    fits: bool = True,
 ) -> None:
     """Everything about `cluster_and_score` that can be refused before any work and before a folder is made.
 
     Raises:
         InputError: a k that the training items don't allow, a split that is missing, or no label on any scored item.
     """
-    fitted, scored, split = _rows_of(splits, n)
-    for k in ks:
+    fitted, scored, split = _rows_of(splits, n, fits=fits)
+    for k in ks if fits else ():
         check_k(k, len(fitted), split="train" if split == "test" else "all")
     if labels is not None:
         check_labeled(_take(labels, scored), split=split)
 
 
 def _rows_of(
-    splits: Shaped[np.ndarray, " n"] | Sequence[Any] | None, n: int
+    splits: Shaped[np.ndarray, " n"] | Sequence[Any] | None, n: int, *, fits: bool
 ) -> tuple[Int64[np.ndarray, " a"], Int64[np.ndarray, " b"], str]:
     """Rows to fit on, rows to score, and the name of what is scored."""
     found = sorted({str(name) for name in splits if name is not None}) if splits is not None else []
+    if not fits:
+        tested = _rows_in(splits, "test")
+        nothing = np.empty(0, np.int64)
+        return (nothing, tested, "test") if len(tested) else (nothing, np.arange(n), "all")
     if not found:
         return np.arange(n), np.arange(n), "all"
     for wanted, use in (("train", "fit clusters on"), ("test", "score")):

@@ -5,10 +5,10 @@ model/config.json         schema, method, ks, hash of the weights, and which enc
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, final
 
 import numpy as np
 from jaxtyping import Float
@@ -19,7 +19,7 @@ from sslecho.errors import InputError, NounError, SettingsError
 from sslecho.rundir import read_json, write_atomic, write_json
 from sslecho.tasks.assignment import Assignment
 from sslecho.tasks.clusterers import CLUSTERERS
-from sslecho.tasks.clusterers.clusterer import Clusters
+from sslecho.tasks.clusterers.clusterer import Clusterer, Clusters, Items, NoSettings
 
 SCHEMA, VERSION = "sslecho.clusters", 1
 
@@ -54,17 +54,15 @@ class ClusterModel:
             raise InputError(f"--k {k}: these clusters were fitted for k = {known}; ask for one of these, or fit anew")
         return self.clusters[self.ks.index(k)].assign(vectors)
 
+    def hash(self) -> str:
+        """SHA-256 of the weights."""
+        return hashlib.sha256(self._weights()).hexdigest()
+
     def save(self, folder: Path | str) -> None:
         """Write the model into `folder`; config.json is written last."""
         folder = Path(folder)
         folder.mkdir(exist_ok=True)
-        weights = save(
-            {
-                f"{clusters.k}.{name}": np.ascontiguousarray(tensor)
-                for clusters in self.clusters
-                for name, tensor in clusters.to_tensors().items()
-            }
-        )
+        weights = self._weights()
         write_atomic(folder / "model.safetensors", weights)
         write_json(
             folder / "config.json",
@@ -76,6 +74,16 @@ class ClusterModel:
                 "sha256": hashlib.sha256(weights).hexdigest(),
                 "about": self.about,
             },
+        )
+
+    def _weights(self) -> bytes:
+        """The tensors of every k as one safetensors file."""
+        return save(
+            {
+                f"{clusters.k}.{name}": np.ascontiguousarray(tensor)
+                for clusters in self.clusters
+                for name, tensor in clusters.to_tensors().items()
+            }
         )
 
     @classmethod
@@ -116,3 +124,18 @@ class ClusterModel:
 def _of(tensors: Mapping[str, np.ndarray], k: int) -> dict[str, np.ndarray]:
     prefix = f"{k}."
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+@final
+class Fitted(Clusterer):
+    """Clusters that were fitted before, in the place of a method: nothing is fitted, and embeddings are assigned."""
+
+    fits: ClassVar[bool] = False
+
+    def __init__(self, model: ClusterModel):
+        super().__init__(NoSettings())
+        self._model = model
+
+    def fit(self, items: Items, *, ks: Sequence[int], seed: int) -> Iterator[Clusters]:
+        """The clusters of the model."""
+        yield from (self._model.clusters[self._model.ks.index(k)] for k in ks)

@@ -64,10 +64,12 @@ class Clusterer(ABC):
     Attributes:
         settings_class: a frozen dataclass whose fields are made with `sslecho.config.option`.
         clusters_class: what `fit` gives.
+        fits: whether it looks at the items; False where the clusters are there already.
     """
 
     settings_class: ClassVar[type] = NoSettings
     clusters_class: ClassVar[type[Any]]
+    fits: ClassVar[bool] = True
 
     def __init__(self, settings: Any):
         self.settings = settings

@@ -8,7 +8,7 @@ from sslecho.config import option
 from sslecho.tasks.clusterers import CLUSTERERS
 from sslecho.tasks.clusterers.centroids import Centroids
 from sslecho.tasks.clusterers.clusterer import Clusterer, Items
-from sslecho.tasks.kmeans import fit_kmeans
+from sslecho.tasks.kmeans import fit_kmeans, points_to_fit_on
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,6 @@ class KMeans(Clusterer):
     def fit(self, items: Items, *, ks: Sequence[int], seed: int) -> Iterator[Centroids]:
         """A centroid a cluster for each k."""
         normalize = self.settings.normalize
+        points = points_to_fit_on(items.vectors, items.fitted, seed=seed, normalize=normalize)
         for k in ks:
-            yield Centroids(
-                fit_kmeans(items.vectors[items.fitted], k=k, seed=seed, normalize=normalize), normalize=normalize
-            )
+            yield Centroids(fit_kmeans(points, k=k, seed=seed, normalize=False), normalize=normalize)
