@@ -1,10 +1,11 @@
 """The processes of `torchrun`, each of which assigns its share of the embeddings; or this process alone.
 
-    torchrun --nproc-per-node 8 -m sslecho cluster EMB -o DIR --k 100
+    OMP_NUM_THREADS=4 torchrun --nproc-per-node 8 -m sslecho cluster EMB -o DIR --k 100
 
 The first process does what one alone would do: it fits, scores and writes. Whenever embeddings are to be assigned it
 sends the clusters to the others, each of which has the same embeddings before it (memory-mapped, so that it reads its
-share alone), and puts the shares together. Nothing but clusters and assignments is sent, over gloo.
+share alone), and puts the shares together. Nothing but clusters and assignments is sent, over gloo. Without the variable
+torchrun gives each process one thread, and the first one fits alone.
 """
 
 import os
