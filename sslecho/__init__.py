@@ -25,6 +25,7 @@ _HOMES = {
     "ingest": "sslecho.api.ingest",
     "phantom": "sslecho.api.phantom",
     "pretrain": "sslecho.api.pretrain",
+    "propagate": "sslecho.api.propagate",
     "report": "sslecho.api.report",
     "split": "sslecho.api.split",
     "visualize": "sslecho.api.visualize",

@@ -218,7 +218,51 @@ class ClusterSettings(Machine):
     encoder: str | None = option(None, "The encoder; by default the one that is recorded.", decides=False, is_path=True)
     device: str = option("auto", "Where to embed baselines.", choices=("auto", "cpu", "cuda"), decides=False)
     baseline: tuple[str, ...] = option((), "Further encoders to compare with, NAME=RUN.", is_path=True)
+    other: tuple[str, ...] = option(
+        ("other",), "Labels that are no class but what is left over; labeling cost is told with and without them."
+    )
+    names: str | None = option(
+        None,
+        "A naming/clusters_K.csv of this run, filled in: its names become named/labels.csv.",
+        decides=False,
+        is_path=True,
+    )
     seed: int = option(0, "Decides every random number.", minimum=0)
+
+
+@dataclass(frozen=True)
+class PropagateSettings(Machine):
+    """A few labels to all embeddings that they reach."""
+
+    labels: str | None = option(
+        None, "CSV with clip_id and the labels to start from; by default the store's.", is_path=True
+    )
+    label_column: str = option("label", "The column that holds the label.")
+    level: str = option("clip", "What gets labels: a clip is the mean of its frames.", choices=("clip", "frame"))
+    precision: float = option(
+        0.95,
+        "Share of the propagated labels that is to be right; the others are left out. 0: a label wherever one reaches.",
+        minimum=0.0,
+        maximum=0.999,
+    )
+    confidence: float = option(0.95, "Of the promise that it is.", minimum=0.5, maximum=0.999)
+    neighbors: int = option(15, "Neighbors that each item passes labels to.", minimum=1, maximum=1000)
+    alpha: float = option(0.99, "How far labels spread.", minimum=0.01, maximum=0.999)
+    own_patient: bool = option(True, "Items of one patient may be neighbors.")
+    class_mass: str = option(
+        "none",
+        "Weigh classes: none; or labels, so that their shares become those of the given labels, if drawn at random.",
+        choices=("none", "labels"),
+    )
+    prior: tuple[str, ...] = option((), "Shares of classes in the archive where they are known, CLASS=SHARE,….")
+    audit_errors: int = option(
+        0, "Wrong labels that the audit sample may hold; choose it before you check: none takes 59, one 93.", minimum=0
+    )
+    checked: str | None = option(
+        None, "The audit.csv of this run, filled in: says what precision may be claimed.", decides=False, is_path=True
+    )
+    store: str | None = option(None, "The store; by default the one that is recorded.", decides=False, is_path=True)
+    seed: int = option(0, "Decides the graph, the folds and the audit sample.", minimum=0)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""Commands that learn from stores: pretrain, embed, cluster."""
+"""Commands that learn from stores: pretrain, embed, cluster, propagate."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sslecho.api.settings import ClusterSettings, EmbedSettings, PretrainSettings
+from sslecho.api.settings import ClusterSettings, EmbedSettings, PretrainSettings, PropagateSettings
 from sslecho.cli.command import Call, Out, Said, add_command, result_of
 from sslecho.cli.data import StoreArgument
 
@@ -48,9 +48,52 @@ def add_to(app: typer.Typer) -> None:
 
         cluster(embeddings, out, overwrite=call.overwrite, **call.options)
         result = result_of(out)
+        named = result_of(out / "named") if call.options["names"] else None
+        result = {**result, "named": named} if named else result
         return Said(
-            result, [*_table(result), *_which_k(result)], f"wrote {out}; next: sslecho report {out} -o report.html"
+            result,
+            [*_table(result), *_labeling_cost(result), *_which_k(result), *_named(named)],
+            f"wrote {out}; next: sslecho report {out} -o report.html",
         )
+
+    @add_command(app, PropagateSettings)
+    def propagate(call: Call, embeddings: EmbeddingsArgument, out: Out) -> Said:
+        """Spread a few labels over all embeddings that they reach, and say what to check by hand."""
+        from sslecho.api.propagate import propagate
+
+        propagate(embeddings, out, overwrite=call.overwrite, **call.options)
+        result = result_of(out)
+        checked = bool(call.options["checked"])
+        again = f"fill in {out}/audit.csv and repeat the command with --checked {out}/audit.csv"
+        ingest = f"sslecho ingest SRC --labels {out}/labels.csv -o STORE"
+        closing = f"wrote {out}/result.json; next: {ingest}" if checked else f"wrote {out}; next: {again}"
+        return Said(result, _propagated(result), closing, anew=checked)
+
+
+def _propagated(result: dict[str, Any]) -> list[str]:
+    """What was propagated, how good it is, and what to check."""
+    n = result["n_propagated"] + result["abstained"]
+    lines = [
+        f"{result['n_labelled']} given labels reach {n - result['unreached']} of {n} other {result['level']}s; "
+        f"{result['n_propagated']} got a label (coverage {result['coverage']:.1%})"
+    ]
+    if result["precision"] is not None:
+        low, high = result["precision_low"], result["precision_high"]
+        interval = "" if low is None else f" ({low:.3f}–{high:.3f})"
+        lines.append(
+            f"precision {result['precision']:.3f}{interval}, macro F1 {result['macro_f1']:.3f}, "
+            f"on {result['n_scored']} {result['level']}s of {result['n_scored_patients']} {result['unit']}s, split: {result['split']}"
+        )
+    if result["conflicts"]:
+        lines.append(f"{result['conflicts']} given labels disagree with their neighborhood: see conflicts.csv")
+    audit = result["audit"]
+    if "said" in audit:
+        return [*lines, audit["said"]]
+    return [
+        *lines,
+        f"to claim {audit['target']:.0%}: check the {audit['to_check']} labels of audit.csv, of which "
+        f"{audit['errors_allowed']} may be wrong",
+    ]
 
 
 def _verdict(result: dict[str, Any]) -> list[str]:
@@ -86,6 +129,19 @@ def _table(result: dict[str, Any]) -> list[str]:
     )
     warnings = {row["warning"] for row in result["results"] if row.get("warning")}
     return lines + sorted(warnings)
+
+
+def _labeling_cost(result: dict[str, Any]) -> list[str]:
+    said = (result.get("naming") or {}).get("said")
+    return [f"labeling cost: {said}"] if said else []
+
+
+def _named(named: dict[str, Any] | None) -> list[str]:
+    """What names that a person gave have brought."""
+    if named is None:
+        return []
+    words = f"{named['clusters_named']} of {named['k']} clusters have names: {named['n_named']} of {named['n']} items"
+    return [f"{words} ({named['coverage']:.1%}) are labeled in {named['out']}; give it to --labels"]
 
 
 def _which_k(result: dict[str, Any]) -> list[str]:
