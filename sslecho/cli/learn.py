@@ -82,7 +82,8 @@ def _propagated(result: dict[str, Any]) -> list[str]:
         interval = "" if low is None else f" ({low:.3f}–{high:.3f})"
         lines.append(
             f"precision {result['precision']:.3f}{interval}, macro F1 {result['macro_f1']:.3f}, "
-            f"on {result['n_scored']} {result['level']}s of {result['n_scored_patients']} {result['unit']}s, split: {result['split']}"
+            f"on {result['n_scored']} {result['level']}s of {result['n_scored_patients']} {result['unit']}s, "
+            f"split: {result['split']}"
         )
     if result["conflicts"]:
         lines.append(f"{result['conflicts']} given labels disagree with their neighborhood: see conflicts.csv")
