@@ -27,6 +27,7 @@ _HOMES = {
     "pretrain": "sslecho.api.pretrain",
     "propagate": "sslecho.api.propagate",
     "report": "sslecho.api.report",
+    "select": "sslecho.api.select",
     "split": "sslecho.api.split",
     "visualize": "sslecho.api.visualize",
 }

@@ -1,14 +1,16 @@
-"""Commands that learn from stores: pretrain, embed, cluster, propagate."""
+"""Commands that learn from stores: pretrain, embed, cluster, propagate, select."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from sslecho.api.select_settings import SelectSettings
 from sslecho.api.settings import ClusterSettings, EmbedSettings, PretrainSettings, PropagateSettings
 from sslecho.cli.command import Call, Out, Said, add_command, result_of
 from sslecho.cli.data import StoreArgument
 
+SHOWN_PICKS = 10
 EmbeddingsArgument = Annotated[Path, typer.Argument(help="A folder that `sslecho embed` made.", show_default=False)]
 
 
@@ -68,6 +70,20 @@ def add_to(app: typer.Typer) -> None:
         ingest = f"sslecho ingest SRC --labels {out}/labels.csv -o STORE"
         closing = f"wrote {out}/result.json; next: {ingest}" if checked else f"wrote {out}; next: {again}"
         return Said(result, _propagated(result), closing, anew=checked)
+
+    @add_command(app, SelectSettings)
+    def select(
+        call: Call,
+        embeddings: EmbeddingsArgument,
+        out: Annotated[Path, typer.Option("--out", "-o", help="The CSV to write.", show_default=False)],
+    ) -> Said:
+        """Say which clips to label first, from what has no label and is not in the test split."""
+        from sslecho.api.select import select_with_summary
+
+        selected = select_with_summary(embeddings, out, overwrite=call.overwrite, **call.options)
+        did = f"{out} was written before, nothing was done" if selected.result["already"] else f"wrote {out}"
+        fill = f"fill in its column `label`, then sslecho propagate {embeddings} --labels {out} -o propagated"
+        return Said(selected.result, _selected(selected.result, selected.table, selected.paths), f"{did}; next: {fill}")
 
 
 def _propagated(result: dict[str, Any]) -> list[str]:
@@ -167,3 +183,20 @@ def _line(name: str, row: dict[str, Any]) -> str:
         f"{name:10} {row['k']:5d} {row['purity']:7.3f} {row['purity_chance']:7.3f} {transfer:>24} {coverage:>9} "
         f"{row['nmi']:5.2f}"
     )
+
+
+def _selected(result: dict[str, Any], table: Any, paths: dict[str, str]) -> list[str]:
+    """The first picks with their files, how they spread, and what their labels are not for."""
+    rows = table.slice(0, SHOWN_PICKS).to_pylist()
+    lines = [f"{row['rank']:4d}  {paths.get(row['clip_id'], row['clip_id'])}: {row['reason']}" for row in rows]
+    if result["n"] > len(rows):
+        lines.append(f"  …  and {result['n'] - len(rows)} more")
+    labeled = f", {result['n_labelled']} labeled already" if result["n_labelled"] else ""
+    return [
+        *lines,
+        f"{result['n']} of {result['n_candidates']} clips, of {result['n_patients']} of "
+        f"{result['n_candidate_patients']} {result['unit']}s (at most {result['per_patient']} of one), "
+        f"by {result['method']}; split: {result['split']}{labeled}",
+        f"{result['clusters_reached']} of {result['clusters']} clusters have a label or will have one",
+        f"not for tests: {result['not_for_tests']}",
+    ]
