@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
@@ -43,6 +42,6 @@ class Centroids:
         return {"centroids": self.centroids, "normalize": np.array([self.normalize]), **merged}
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> Self:
+    def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> "Centroids":
         """What `to_tensors` gave."""
         return cls(tensors["centroids"], tensors.get("cluster_of"), bool(tensors["normalize"][0]))
