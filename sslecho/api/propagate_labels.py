@@ -56,6 +56,8 @@ def starting_labels(
         )
     truth = np.where(_known(kept), kept, _of_store(given, origin, settings))
     truth[is_given] = None
+    if not set(truth[_known(truth)].tolist()) & set(start[is_given].tolist()):
+        truth[:] = None  # the store speaks of something else, such as views where sexes were given
     scored, split, warnings = _scored(items, truth, is_given, in_test)
     n_aside = int((in_test & _known(kept)).sum()) if settings.labels else 0
     if n_aside:

@@ -13,7 +13,7 @@ wrong, go on to 93 claims wrongly in 7.5 % of cases, not in 5.
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float64, Int
 from scipy.special import bdtr, betaincinv
 
 LEVEL = 0.95
@@ -57,16 +57,24 @@ def sample_size(precision: float, *, errors: int = 0, confidence: float = LEVEL)
     return high
 
 
-def lower_bound(errors: float, n: float, *, confidence: float = LEVEL) -> float:
+def lower_bound(errors: float | int, n: float | int, *, confidence: float = LEVEL) -> float:
     """The least precision that is not ruled out: the exact one-sided bound of Clopper & Pearson.
 
     Args:
         errors, n: may be fractions, where patients count as trials by their weight.
     """
-    return 0.0 if n <= 0 or errors >= n else float(betaincinv(n - errors, errors + 1, 1 - confidence))
+    return float(lower_bounds(np.array([float(errors)]), np.array([float(n)]), confidence=confidence)[0])
 
 
-def upper_bound(errors: float, n: float, *, confidence: float = LEVEL) -> float:
+def lower_bounds(
+    errors: Float64[np.ndarray, "m"], n: Float64[np.ndarray, "m"], *, confidence: float = LEVEL
+) -> Float64[np.ndarray, "m"]:
+    """`lower_bound` of many checks at once; 0 where nothing was checked, or nothing was right."""
+    right = n - errors
+    return np.where(right > 0, betaincinv(np.where(right > 0, right, 1.0), errors + 1, 1 - confidence), 0.0)
+
+
+def upper_bound(errors: float | int, n: float | int, *, confidence: float = LEVEL) -> float:
     """The greatest precision that is not ruled out."""
     return 1.0 if n <= 0 or errors <= 0 else float(betaincinv(n - errors + 1, errors, confidence))
 
@@ -99,5 +107,15 @@ def effective_units(units: Int[np.ndarray, "n"]) -> float:
 
     Kish 1965, "Survey sampling": the effective number for weights m, here the items of each patient.
     """
-    sizes = np.unique(units, return_counts=True)[1].astype(np.float64)
-    return float(sizes.sum() ** 2 / (sizes**2).sum()) if len(sizes) else 0.0
+    return float(effective_units_so_far(units)[-1]) if len(units) else 0.0
+
+
+def effective_units_so_far(units: Int[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
+    """`effective_units` of the first item, of the first two, and so on."""
+    _, codes = np.unique(units, return_inverse=True)
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(codes.max(initial=-1) + 1))
+    earlier = np.empty(len(units), np.int64)  # items of the same patient before this one
+    earlier[order] = np.arange(len(units)) - starts[codes[order]]
+    # A patient's next item raises the square of their number from m^2 to (m + 1)^2.
+    return np.arange(1, len(units) + 1) ** 2 / np.cumsum(2 * earlier + 1)

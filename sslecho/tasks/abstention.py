@@ -12,14 +12,14 @@ would fail by a single wrong label.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from sslecho.metrics.audit_sample import effective_units, lower_bound, sample_size
+from sslecho.metrics.audit_sample import effective_units_so_far, lower_bounds, sample_size
 
 STEPS = 20  # from the first set of items to all of them
-MOST_SETS = 400  # thresholds that are looked at
 
 
 @dataclass(frozen=True)
@@ -64,59 +64,69 @@ def choose_threshold(
         precision: the share of labels that is to be right, in (0, 1).
         unit: what a unit is, for the warning.
     """
-    n = len(right)
     order = np.argsort(-confidences, kind="stable")
-    ends = _ends(confidences[order])
-    tested = [_Set(order[:end], right, units, confidence) for end in ends]
+    ranked = confidences[order]
+    # Items of equal confidence stand or fall together: sets end where it changes.
+    ends = np.flatnonzero(np.isfinite(ranked) & np.append(ranked[1:] != ranked[:-1], True))
+    sets = _Sets.of(right[order], units[order], ends, confidence)
     fewest = sample_size(precision, confidence=confidence)
-    enough = [i for i, chosen in enumerate(tested) if chosen.n_units >= fewest]
-    accepted = None
-    if enough:
-        for_one_error = sample_size(precision, errors=1, confidence=confidence)
-        comfortable = [i for i in enough if tested[i].n_units >= for_one_error and len(tested[i].rows) >= n / 2]
-        start = comfortable[0] if comfortable else enough[-1]
-        for i in np.unique(np.linspace(start, len(tested) - 1, STEPS).round().astype(int)).tolist():
-            if tested[i].at_least < precision:
-                break
-            accepted = i
-    if accepted is not None:
-        return _threshold(tested[accepted], confidences, n, warning=None)
-    if not enough:
-        has = max((chosen.n_units for chosen in tested), default=0.0)
+    enough = np.flatnonzero(sets.n_units >= fewest)
+    accepted = _last_accepted(sets, enough, len(right), precision, confidence)
+    warning = None
+    if accepted is None:
+        warning = _why_not(sets, enough, fewest, precision, confidence, unit)
+        fair = np.flatnonzero(sets.precision >= precision)
+        if not len(fair):
+            return Threshold(
+                np.inf, False, None, 0.0, 0.0, 0, f"{warning}. No label reaches it, and none is propagated"
+            )
+        accepted = int(fair[-1])
+    end = int(ends[accepted])
+    return Threshold(
+        value=float(ranked[end]),
+        holds=warning is None,
+        precision=float(sets.precision[accepted]),
+        at_least=float(sets.at_least[accepted]),
+        coverage=(end + 1) / len(right),
+        n_patients=len(np.unique(units[order[: end + 1]])),
+        warning=warning,
+    )
+
+
+class _Sets(NamedTuple):
+    """The most confident items, up to each end, and what is known of their labels."""
+
+    sizes: np.ndarray
+    precision: np.ndarray
+    n_units: np.ndarray
+    at_least: np.ndarray
+
+    @classmethod
+    def of(cls, right: np.ndarray, units: np.ndarray, ends: np.ndarray, confidence: float) -> "_Sets":
+        precision = (np.cumsum(right) / np.arange(1, len(right) + 1))[ends]
+        n_units = effective_units_so_far(units)[ends]
+        at_least = lower_bounds((1 - precision) * n_units, n_units, confidence=confidence)
+        return cls(ends + 1, precision, n_units, at_least)
+
+
+def _last_accepted(sets: _Sets, enough: np.ndarray, n: int, precision: float, confidence: float) -> int | None:
+    """The largest set of the sequence before the first that fails."""
+    if not len(enough):
+        return None
+    for_one_error = sample_size(precision, errors=1, confidence=confidence)
+    comfortable = enough[(sets.n_units[enough] >= for_one_error) & (sets.sizes[enough] >= n / 2)]
+    start = comfortable[0] if len(comfortable) else enough[-1]
+    sequence = np.unique(np.linspace(start, len(sets.sizes) - 1, STEPS).round().astype(int))
+    passed = np.cumprod(sets.at_least[sequence] >= precision)
+    return int(sequence[passed.sum() - 1]) if passed[0] else None
+
+
+def _why_not(sets: _Sets, enough: np.ndarray, fewest: int, precision: float, confidence: float, unit: str) -> str:
+    if len(enough):
+        reason = f"no threshold keeps a precision of {precision:g} at {confidence:.0%} confidence on {unit}s left out"
+    else:
         reason = (
             f"the given labels are of too few {unit}s to promise a precision of {precision:g} at {confidence:.0%} "
-            f"confidence: they count for {has:.0f}, and at least {fewest} are needed"
+            f"confidence: they count for {sets.n_units.max(initial=0):.0f}, and at least {fewest} are needed"
         )
-    else:
-        reason = f"no threshold keeps a precision of {precision:g} at {confidence:.0%} confidence on {unit}s left out"
-    reason += "; the threshold is an estimate: check the audit sample before you rely on it"
-    fair = [chosen for chosen in tested if chosen.precision >= precision]
-    if not fair:
-        return Threshold(np.inf, False, None, 0.0, 0.0, 0, f"{reason}. No label reaches it, and none is propagated")
-    return _threshold(fair[-1], confidences, n, warning=reason)
-
-
-class _Set:
-    """The most confident items, and what is known of their labels."""
-
-    def __init__(self, rows: np.ndarray, right: np.ndarray, units: np.ndarray, confidence: float):
-        self.rows = rows
-        self.precision = float(right[rows].mean())
-        self.n_units = effective_units(units[rows])
-        self.at_least = lower_bound((1 - self.precision) * self.n_units, self.n_units, confidence=confidence)
-        self.n_patients = len(np.unique(units[rows]))
-
-
-def _ends(ranked: Float[np.ndarray, "n"]) -> list[int]:
-    """How many items lie above each distinct confidence that is finite: equal ones stand or fall together."""
-    finite = ranked[np.isfinite(ranked)]
-    if not len(finite):
-        return []
-    ends = np.append(np.flatnonzero(np.diff(finite)) + 1, len(finite))
-    return ends[np.unique(np.linspace(0, len(ends) - 1, MOST_SETS).round().astype(int))].tolist()
-
-
-def _threshold(chosen: _Set, confidences: np.ndarray, n: int, *, warning: str | None) -> Threshold:
-    value = float(confidences[chosen.rows].min())
-    coverage = len(chosen.rows) / n
-    return Threshold(value, warning is None, chosen.precision, chosen.at_least, coverage, chosen.n_patients, warning)
+    return f"{reason}; the threshold is an estimate: check the audit sample before you rely on it"

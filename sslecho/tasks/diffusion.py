@@ -82,6 +82,7 @@ def diffuse(
     Raises:
         SslechoError: conjugate gradients did not reach the tolerance.
     """
+    n = int(spread.indptr.size) - 1
     n_chunks = -(-n_columns // COLUMNS_AT_ONCE)
     width = -(-n_columns // n_chunks)
     order = np.argsort(columns, kind="stable")
@@ -89,7 +90,7 @@ def diffuse(
 
     def solve(first: int) -> Float32[np.ndarray, "n c"]:
         chosen = slice(*np.searchsorted(columns, [first, min(first + width, n_columns)]))
-        sources = np.zeros((spread.shape[0], min(width, n_columns - first)), np.float32)
+        sources = np.zeros((n, min(width, n_columns - first)), np.float32)
         sources[rows[chosen], columns[chosen] - first] = 1
         return np.maximum(conjugate_gradients(spread, sources, alpha=alpha, tolerance=tolerance), 0)
 

@@ -7,7 +7,6 @@ sum is the answer; the sum without a patient's own share is what all others say 
 come both the threshold below which no label is given and the labels that are in conflict with their neighborhood.
 """
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,21 +78,22 @@ class Propagation(ClassifierMixin, BaseEstimator):
         graph_: the graph.
     """
 
+    # Any: scikit-learn wants settings checked in `fit`, and not before.
     def __init__(
         self,
         *,
-        n_neighbors: int = 15,
-        alpha: float = 0.99,
-        class_mass: str = "none",
-        prior: Mapping[Any, float] | None = None,
-        precision: float | None = None,
-        confidence: float = 0.95,
-        conflicts: bool = True,
-        own_group: bool = True,
-        recall: float = 0.98,
-        tolerance: float = 1e-4,
-        random_state: int = 0,
-        n_jobs: int = 1,
+        n_neighbors: Any = 15,
+        alpha: Any = 0.99,
+        class_mass: Any = "none",
+        prior: Any = None,
+        precision: Any = None,
+        confidence: Any = 0.95,
+        conflicts: Any = True,
+        own_group: Any = True,
+        recall: Any = 0.98,
+        tolerance: Any = 1e-4,
+        random_state: Any = 0,
+        n_jobs: Any = 1,
     ):
         self.n_neighbors = n_neighbors
         self.alpha = alpha
@@ -127,9 +127,11 @@ class Propagation(ClassifierMixin, BaseEstimator):
         units = np.arange(n) if groups is None else encode_groups(groups, what="group")
         check_consistent_length(self.X_, units)
         excluded = None if groups is None or self.own_group else units
-        self.graph_ = graph or neighbor_graph(
-            self.X_, self.n_neighbors, groups=excluded, recall=self.recall, seed=self.random_state
-        )
+        if graph is None:
+            graph = neighbor_graph(
+                self.X_, self.n_neighbors, groups=excluded, recall=self.recall, seed=self.random_state
+            )
+        self.graph_ = graph
         spread = spread_matrix(self.graph_.ids, self.graph_.similarities)
         self.reached_ = reached(spread, labeled)
         mass, mass_left_out = self._spread(spread, given, labeled, units)
@@ -145,7 +147,8 @@ class Propagation(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of new items; it does not abstain, `predict_proba` says how sure it is."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(1)]
 
     def predict_proba(self, X: Any) -> Float64[np.ndarray, "m c"]:
         """Probabilities of new items: those of their nearest fitted ones, weighed by cosine cubed.
@@ -195,9 +198,12 @@ class Propagation(ClassifierMixin, BaseEstimator):
         """Check X and y, learn the classes, and return the class of each item or -1."""
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
-        self.X_ = validate_data(self, X, dtype=np.float32)
+        vectors: Any = validate_data(self, X, dtype=np.float32)
+        self.X_: np.ndarray = vectors
         y = column_or_1d(y, warn=True)
         check_consistent_length(self.X_, y)
+        if y.dtype.kind == "f" and not np.isfinite(y).all():
+            raise ValueError("Input y contains NaN or infinity; use -1 where an item is unlabeled")
         if y.dtype.kind == "O":
             is_given = np.array([value is not None and value != -1 for value in y.tolist()], bool)
         else:
