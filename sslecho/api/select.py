@@ -78,11 +78,12 @@ def select_with_summary(
     settings = build(SelectSettings, options)
     if settings.budget is None:
         raise InputError("--budget is missing; say how many clips you want to label, such as --budget 50")
-    out = checked_file(out, ".csv", "a table.csv")
+    out = checked_file(out, ".csv", "a table")
     folder = out.with_name(out.name + ".run")
     _refuse_to_destroy(out, folder, overwrite=overwrite)
     given = embeddings if isinstance(embeddings, Embeddings) else Embeddings.load(embeddings)
     origin = find_origin(given, store=settings.store, encoder=None)
+    _refuse_empty(settings)
     named = origin.with_labels(given, labels=settings.labels, column=settings.label_column)
     items = named.per_clip()
     splits, draw = _splits(items, origin, settings)
@@ -150,6 +151,18 @@ def _refuse_to_destroy(out: Path, folder: Path, *, overwrite: bool) -> None:
         raise InputError(
             f"--out {out} has {n_filled} labels that were filled in, and they would be lost; name a new file, and "
             f"give this one as --labels {out}"
+        )
+
+
+def _refuse_empty(settings: SelectSettings) -> None:
+    """Say it where the CSV of an earlier selection comes back as it was."""
+    if settings.labels is None:
+        return
+    rows = read_labels(Path(settings.labels), label_column=settings.label_column).rows
+    if all(row.label is None for row in rows):
+        raise InputError(
+            f"--labels {settings.labels}: no cell of its column {settings.label_column!r} is filled in; fill it, or "
+            "leave --labels out"
         )
 
 

@@ -73,7 +73,7 @@ class Pool:
 def first_of_copies(vectors: Float32[np.ndarray, "n d"]) -> Int64[np.ndarray, " n"]:
     """For each vector the first row that equals it: a still that was saved twice, a clip that was sent twice."""
     seen: dict[bytes, int] = {}
-    digests = (hashlib.blake2b(np.ascontiguousarray(vector), digest_size=16).digest() for vector in vectors)
+    digests = (hashlib.blake2b(vector.tobytes(), digest_size=16).digest() for vector in vectors)
     return np.fromiter((seen.setdefault(digest, row) for row, digest in enumerate(digests)), np.int64, len(vectors))
 
 
