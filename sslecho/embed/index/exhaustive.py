@@ -43,7 +43,7 @@ def search_exhaustively(
         step = max(1, SIMILARITIES_AT_ONCE // len(piece))
         for first in range(0, len(queries), step):
             rows = slice(first, first + step)
-            compared = torch.from_numpy(queries[rows]) @ torch.from_numpy(piece).T
+            compared = torch.from_numpy(queries[rows] @ piece.T)
             found, columns = sift(compared, k, query_codes=query_codes[rows], codes=of_piece)
             columns[columns >= 0] += start
             similarities[rows], ids[rows] = _merge((similarities[rows], found), (ids[rows], columns), k)

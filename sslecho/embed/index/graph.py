@@ -7,10 +7,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Int64, Shaped
 
+from sslecho.embed.index.cells import cells_to_search, n_comparisons, partition, search_cells
 from sslecho.embed.index.exhaustive import search_exhaustively
-from sslecho.embed.index.vectors import unit_length
+from sslecho.embed.index.recall import mean_recall, recalls, two_samples
+from sslecho.embed.index.vectors import pieces, unit_length
 from sslecho.errors import InputError
 from sslecho.metrics.labels import encode_groups
+from sslecho.progress import track
+
+EXACT_UP_TO = 10**11  # multiplications that take about a second: a partition would take as long
+WORTH_ITS_CELLS = 0.5  # of all comparisons; above, the plain search is as fast and finds everything
 
 
 @dataclass(frozen=True)
@@ -59,5 +65,36 @@ def neighbor_graph(
     codes = np.arange(len(vectors)) if groups is None else encode_groups(groups, what="group")
     if len(codes) != len(vectors):
         raise ValueError(f"groups has {len(codes)} entries for {len(vectors)} vectors")
-    similarities, ids = search_exhaustively(vectors, unit_length(vectors), k, query_codes=codes, codes=codes)
-    return Graph(ids, similarities, 1.0, "exact")
+    everything = len(vectors) ** 2
+    if recall == 1 or everything * vectors.shape[1] <= EXACT_UP_TO:
+        return _exact(vectors, k, codes)
+    cells = partition(vectors, seed=seed)
+    chosen_on, measured_on = two_samples(vectors, k, codes=codes, seed=seed)
+    n_cells = cells_to_search(cells, chosen_on, recall=recall)
+    if n_comparisons(cells, n_cells) > WORTH_ITS_CELLS * everything:
+        del cells
+        return _exact(vectors, k, codes)
+    similarities, ids = search_cells(cells, k, n_cells=n_cells, codes=codes)
+    # A group may fill all the cells that its vectors look into; its neighbors are farther away.
+    others = len(vectors) - np.bincount(codes)[codes]
+    short = np.flatnonzero((ids >= 0).sum(1) < np.minimum(k, others))
+    if len(short):
+        similarities[short], ids[short] = search_exhaustively(
+            vectors, unit_length(vectors[short]), k, query_codes=codes[short], codes=codes
+        )
+    reached = mean_recall(recalls(similarities[measured_on.rows], measured_on.similarities))
+    return Graph(ids, np.minimum(similarities, 1), reached, "cells")
+
+
+def _exact(vectors: Float[np.ndarray, "n d"], k: int, codes: Int64[np.ndarray, "n"]) -> Graph:
+    similarities, ids = np.empty((len(vectors), k), np.float32), np.empty((len(vectors), k), np.int64)
+    start = 0
+    with track("neighbors", total=len(vectors), unit="vectors") as bar:
+        for piece in pieces(vectors):
+            rows = slice(start, start + len(piece))
+            similarities[rows], ids[rows] = search_exhaustively(
+                vectors, unit_length(piece), k, query_codes=codes[rows], codes=codes
+            )
+            start += len(piece)
+            bar.advance(len(piece))
+    return Graph(ids, np.minimum(similarities, 1), 1.0, "exact")
