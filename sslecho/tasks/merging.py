@@ -17,7 +17,7 @@ from jaxtyping import Float, Int, Int64
 LEAST_SIZE = 1e-6  # of an empty cluster: it then joins the nearest one first, and moves it nowhere
 
 
-def ward(centroids: Float[np.ndarray, "m d"], sizes: Int[np.ndarray, " m"]) -> Int64[np.ndarray, "m-1 2"]:
+def ward(centroids: Float[np.ndarray, "m d"], sizes: Int[np.ndarray, " m"]) -> Int64[np.ndarray, "merges 2"]:
     """Which clusters to merge, the cheapest first, until one is left; of equally cheap ones the first.
 
     Time and memory grow with the square of m, times d for time: for some thousand clusters at most.
@@ -57,7 +57,7 @@ def ward(centroids: Float[np.ndarray, "m d"], sizes: Int[np.ndarray, " m"]) -> I
     return merges
 
 
-def cut(merges: Int64[np.ndarray, "m-1 2"], k: int) -> Int64[np.ndarray, " m"]:
+def cut(merges: Int64[np.ndarray, "merges 2"], k: int) -> Int64[np.ndarray, " m"]:
     """The cluster, 0 to k - 1, of each small cluster after so many merges that k are left.
 
     They are numbered in the order of their first small cluster.

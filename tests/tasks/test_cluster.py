@@ -84,7 +84,7 @@ def test_length_is_ignored_when_normalizing():
     assert (long[0] != long[1]).any()
 
 
-def test_large_inputs_go_through_mini_batches_and_lose_little(monkeypatch):
+def test_large_inputs_start_on_a_sample_and_lose_little(monkeypatch):
     vectors, _ = blobs(n=3000, noise=1)
     full = fit_kmeans(vectors, k=8, seed=0)
     monkeypatch.setattr(kmeans, "FULL_BATCH_ROWS", 2999)
