@@ -16,6 +16,7 @@ from sslecho.tasks.fusc.self_label import learn_from_itself
 from sslecho.tasks.fusc.settings import FuscSettings
 from sslecho.tasks.kmeans import check_k
 
+SHARPNESS = 2.0  # an item that is sqrt(0.5) nearer to one center is e times as likely there
 Held = tuple[Float[np.ndarray, "m d"], Int64[np.ndarray, "m j"]]
 
 
@@ -30,7 +31,8 @@ def fit_fusc(
 ) -> SemanticModel:
     """Fit heads on embeddings and keep the best; the same seed gives the same model on the same machine.
 
-    The head with the least loss on the items to choose by is kept, then learns from its own sure answers; what it
+    Heads begin at random; with the estimated prior the last of them begins as the nearest of the clusters that the
+    prior was counted in. The head with the least loss on the items to choose by is kept, then learns from its own sure answers; what it
     learned so is kept where its loss is no higher there.
 
     Args:
@@ -54,8 +56,12 @@ def fit_fusc(
     scale = Scale.of(vectors)
     points = scale.points(vectors)
     estimated = None if settings.prior == "uniform" else estimate_prior(points, k=k, seed=seed)
-    prior = None if estimated is None else torch.from_numpy(estimated).float()
-    weights, biases = _train_heads(points, neighbor_ids, k=k, prior=prior, settings=settings, generator=generator)
+    prior = None if estimated is None else torch.from_numpy(estimated.shares).float()
+    start = _random_start(settings.heads, points.shape[1], k, generator)
+    if estimated is not None:
+        for of_all, of_one in zip(start, _nearest_center(estimated.centers), strict=True):
+            of_all[-1] = of_one
+    weights, biases = _train_heads(start, points, neighbor_ids, prior=prior, settings=settings, generator=generator)
     held, held_ids = (points, neighbor_ids) if val is None else (scale.points(val[0]), val[1])
 
     def loss_of(weights: Float[Tensor, "d k"], bias: Float[Tensor, " k"]) -> float:
@@ -67,7 +73,7 @@ def fit_fusc(
     head = weights[best], biases[best]
     clusters = _clusters(points, *head)
     warn_of_empty(clusters, k, when="after clustering")
-    shares = share_of_each(np.full(k, 1 / k) if estimated is None else estimated, clusters)
+    shares = share_of_each(np.full(k, 1 / k) if estimated is None else estimated.shares, clusters)
     if settings.self_label:
         *taught, skipped = learn_from_itself(
             *head,
@@ -131,20 +137,31 @@ def warn_of_empty(clusters: Int64[np.ndarray, " n"], k: int, *, when: str) -> No
         warn(f"fusc, k = {k}: {len(empty)} of {k} clusters hold no training item {when} ({named}); a lower k may do")
 
 
+def _random_start(heads: int, d: int, k: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Weights whose logits have a standard deviation of 1: embeddings have a mean squared length of 1."""
+    return torch.randn(heads, d, k, generator=generator), torch.zeros(heads, k)
+
+
+def _nearest_center(centers: Float32[np.ndarray, "k d"]) -> tuple[Float[Tensor, "d k"], Float[Tensor, " k"]]:
+    """A head that gives an item to the nearest center: its logits are - sharpness |x - c|^2 but for |x|^2."""
+    c = torch.from_numpy(centers)
+    return 2 * SHARPNESS * c.T, -SHARPNESS * (c**2).sum(1)
+
+
 def _train_heads(
+    start: tuple[Float[Tensor, "h d k"], Float[Tensor, "h k"]],
     points: Float32[np.ndarray, "n d"],
     neighbor_ids: Int64[np.ndarray, "n j"],
     *,
-    k: int,
     prior: Float[Tensor, " k"] | None,
     settings: FuscSettings,
     generator: torch.Generator,
 ) -> tuple[Float[Tensor, "h d k"], Float[Tensor, "h k"]]:
     """All heads on the same batches; their losses share no parameter, so each is trained as if it were alone."""
-    n, d = points.shape
+    n = len(points)
     x = torch.from_numpy(points)
-    weights = torch.nn.Parameter(torch.randn(settings.heads, d, k, generator=generator))
-    biases = torch.nn.Parameter(torch.zeros(settings.heads, k))
+    weights, biases = (torch.nn.Parameter(part) for part in start)
+    k = biases.shape[1]
     optimizer = torch.optim.Adam([weights, biases], lr=settings.lr)
     batch = min(settings.batch_size, n)
     with track(f"fusc, k = {k}", total=settings.steps, unit="steps") as bar:
@@ -152,7 +169,7 @@ def _train_heads(
             rows = torch.randint(n, (batch,), generator=generator).numpy()
             near = one_of(neighbor_ids, rows, torch.rand(batch, generator=generator, dtype=torch.float64).numpy())
             log_p, log_q = (
-                torch.baddbmm(biases[:, None], x[chosen].expand(settings.heads, -1, -1), weights).log_softmax(-1)
+                torch.baddbmm(biases[:, None], x[chosen].expand(len(weights), -1, -1), weights).log_softmax(-1)
                 for chosen in (torch.from_numpy(rows), torch.from_numpy(near))
             )
             losses = fusc_loss(log_p, log_q, lam=settings.lam, prior=prior)

@@ -17,7 +17,7 @@ class FuscSettings:
     """
 
     lam: float = option(5.0, "Lambda: how strongly clusters are held to the prior's sizes.", minimum=0.0)
-    prior: str = option("estimated", "Sizes of clusters: as k-means finds them, or all equal.", choices=PRIORS)
+    prior: str = option("estimated", "Sizes of clusters: estimated from the items, or all equal.", choices=PRIORS)
     heads: int = option(10, "Heads from different starts; the best on validation patients stays.", minimum=1)
     neighbors: int = option(20, "Nearest neighbors of an item, of which one is drawn a step.", minimum=1)
     exclude: str = option(
@@ -40,7 +40,7 @@ class TurtleSettings:
     """Lambda (the paper's gamma) and 10 steps of the inner problem are the paper's; sizes and rates are ours."""
 
     lam: float = option(10.0, "Lambda: how strongly clusters are held to the prior's sizes.", minimum=0.0)
-    prior: str = option("estimated", "Sizes of clusters: as k-means finds them, or all equal.", choices=PRIORS)
+    prior: str = option("estimated", "Sizes of clusters: estimated from the items, or all equal.", choices=PRIORS)
     inner_steps: int = option(10, "Steps of the classifiers for each step of the labeling.", minimum=1)
     steps: int = option(600, "Steps of the labeling; the paper has 6000.", minimum=1)
     batch_size: int = option(2048, "Items a step; the paper has 10,000.", minimum=2)

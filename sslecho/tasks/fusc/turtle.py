@@ -58,7 +58,7 @@ def fit_turtle(
     ]
     joint = torch.cat(spaces, dim=1).numpy()
     estimated = None if settings.prior == "uniform" else estimate_prior(joint, k=k, seed=seed)
-    prior = None if estimated is None else torch.from_numpy(estimated).float()
+    prior = None if estimated is None else torch.from_numpy(estimated.shares).float()
     labelers = _train(spaces, k=k, prior=prior, settings=settings, generator=generator)
     with torch.no_grad():
         tau = labeling(labelers, spaces)
@@ -68,7 +68,7 @@ def fit_turtle(
         torch.cat([weights.detach() for weights, _ in labelers]).numpy(),
         torch.stack([bias.detach() for _, bias in labelers]).numpy(),
         scales,
-        share_of_each(np.full(k, 1 / k) if estimated is None else estimated, clusters),
+        share_of_each(np.full(k, 1 / k) if estimated is None else estimated.shares, clusters),
         np.array([float(final)]),
     )
 
