@@ -50,7 +50,7 @@ y, patients, labels = (np.load(f"{folder}/{name}.npy") for name in ("y", "patien
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30
 started = time.perf_counter()
-graph = neighbor_graph(vectors, 15)
+graph = neighbor_graph(vectors, 10)
 rows = [{"what": "graph", "s": time.perf_counter() - started, "peak_gib": peak(), "recall": graph.recall}]
 for what, how in (("labels", {"conflicts": False}), ("labels, judged, threshold", {"precision": 0.95})):
     started = time.perf_counter()
@@ -170,7 +170,7 @@ def main() -> None:
     n, dim = (12_000, 128) if options.quick else (88_063, 512)
     vectors, labels, patients = mixture(n, dim, hardness=options.hardness, seed=SEED)
     y = partly(labels, patients, LABELED, SEED)
-    neighbor_graph(vectors[:2000], 15)  # what is imported late is not timed
+    neighbor_graph(vectors[:2000], 10)  # what is imported late is not timed
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # 30 iterations are its default
         ratios, rows = compare(vectors, y, patients, labels, options.repeats)

@@ -210,6 +210,9 @@ class ClusterSettings(Machine):
     method_set: tuple[str, ...] = option(
         (), "Settings of the method, KEY=VALUE,…; docs/clustering.md has them, an unknown KEY lists them."
     )
+    lam: tuple[float, ...] = option(
+        (), "Lambda of fusc and turtle: how strongly sizes are held to the prior; several are compared.", minimum=0.0
+    )
     purity: bool = option(False, "Score against labels; they are used only here, never while clustering.")
     level: str = option("clip", "What is clustered: a clip is the mean of its frames.", choices=("clip", "frame"))
     labels: str | None = option(None, "CSV with clip_id and label, in place of the store's labels.", is_path=True)
@@ -246,8 +249,10 @@ class PropagateSettings(Machine):
         maximum=0.999,
     )
     confidence: float = option(0.95, "Of the promise that it is.", minimum=0.5, maximum=0.999)
-    neighbors: int = option(15, "Neighbors that each item passes labels to.", minimum=1, maximum=1000)
-    alpha: float = option(0.99, "How far labels spread.", minimum=0.01, maximum=0.999)
+    neighbors: int = option(10, "Neighbors that each item passes labels to.", minimum=1, maximum=1000)
+    alpha: float = option(
+        0.8, "How far labels spread; nearer to 1 for classes that lie apart.", minimum=0.01, maximum=0.999
+    )
     own_patient: bool = option(True, "Items of one patient may be neighbors.")
     class_mass: str = option(
         "none",

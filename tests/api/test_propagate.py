@@ -181,7 +181,7 @@ def test_the_same_call_again_changes_nothing_and_other_settings_are_refused(work
     before = {p: p.read_bytes() for p in (tmp_path / "p").iterdir() if p.is_file()}
     propagate(work, tmp_path / "p", workers=1)
     assert {p: p.read_bytes() for p in (tmp_path / "p").iterdir() if p.is_file()} == before
-    with pytest.raises(InputError, match="alpha was 0.99 and is now 0.5"):
+    with pytest.raises(InputError, match="alpha was 0.8 and is now 0.5"):
         propagate(work, tmp_path / "p", alpha=0.5)
     write_labels(tmp_path / "other.csv", clips_of(work / "store", lambda clip: clip["split"] == "train"))
     with pytest.raises(InputError, match="labels was"):

@@ -132,7 +132,7 @@ def test_neighbors_of_the_own_patient_can_be_left_out():
     assert (units[Propagation().fit(vectors, y, groups=units).graph_.ids] == units[:, None]).any()
 
 
-def test_class_mass_gives_the_classes_the_shares_of_the_labels():
+def test_class_mass_weighs_the_classes_by_what_they_should_have():
     """Two overlapping classes, 9 to 1: equally many labels of both say that they are as frequent."""
     rng = np.random.default_rng(9)
     labels = (rng.random(600) < 0.1).astype(int)
@@ -143,11 +143,14 @@ def test_class_mass_gives_the_classes_the_shares_of_the_labels():
     plain = Propagation().fit(vectors, y)
     known = Propagation(prior={1: 0.1}).fit(vectors, y)
     rest = y == -1
-    np.testing.assert_allclose(known.label_distributions_[rest].mean(0), [0.9, 0.1], atol=0.05)
-    assert plain.label_distributions_[rest].mean(0)[1] > 0.2
-    assert (known.transduction_ == 1)[rest].sum() < (plain.transduction_ == 1)[rest].sum()
     even = Propagation(class_mass="labels").fit(vectors, y)
-    np.testing.assert_allclose(even.label_distributions_[rest].mean(0), [0.5, 0.5], atol=0.05)
+    p = plain.label_distributions_[rest].astype(float)
+    for model, q in ((known, [0.9, 0.1]), (even, [0.5, 0.5])):
+        weighed = p * q / p.mean(0)  # q_c / m_c, so that its mean over the items is q
+        expected = weighed / weighed.sum(1, keepdims=True)
+        np.testing.assert_allclose(model.label_distributions_[rest], expected, rtol=1e-4, atol=1e-6)
+    assert known.label_distributions_[rest].mean(0)[1] < p.mean(0)[1] < even.label_distributions_[rest].mean(0)[1]
+    assert (known.transduction_ == labels)[rest].mean() > (plain.transduction_ == labels)[rest].mean()
 
 
 def test_class_mass_is_that_of_the_equation():
@@ -189,7 +192,7 @@ def test_many_patients_share_folds_and_each_stays_whole():
 def test_a_ready_graph_is_used():
     vectors, labels, units = made(11)
     y = few(labels, units, patients=8)
-    graph = neighbor_graph(vectors.astype(np.float32), 15)
+    graph = neighbor_graph(vectors.astype(np.float32), 10)
     ready = Propagation().fit(np.zeros_like(vectors), y, groups=units, graph=graph)
     np.testing.assert_array_equal(ready.transduction_, Propagation().fit(vectors, y, groups=units).transduction_)
     lonely = Graph(np.full_like(graph.ids, -1), np.full_like(graph.similarities, -np.inf), 1.0, "exact")
