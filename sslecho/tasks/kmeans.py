@@ -22,6 +22,8 @@ STARTS = 5
 SAMPLE_STARTS = 3
 SAMPLE_PER_CLUSTER = 256  # as many as FAISS takes by default, where it takes a sample
 SAMPLE_AT_LEAST = 8192
+START_PER_CLUSTER = 64  # k-means++ takes k passes over these, which is most of its time
+TRIED_TOLERANCE = 1e-2  # enough to tell which start is the best
 VALUES_TO_FIT_ON = 1 << 28  # 1 GiB of float32; more embeddings than that are sampled, and all of them assigned
 
 
@@ -100,17 +102,22 @@ def check_k(k: int, n: int, *, split: str) -> None:
 def _from_the_best_start(
     points: Float32[np.ndarray, "n d"], *, k: int, seed: int, spherical: bool
 ) -> Float32[np.ndarray, "k d"]:
-    """Lloyd's iterations on all points, from the best of several starts on a sample of them."""
+    """Lloyd's iterations on all points, from the best of several starts that were tried on a sample of them."""
     from sklearn.cluster import kmeans_plusplus
 
     if k == len(points):
         return points.copy()
     rng = np.random.default_rng(seed)
-    size = min(len(points), max(SAMPLE_AT_LEAST, SAMPLE_PER_CLUSTER * k))
-    sample = points if size == len(points) else points[np.sort(rng.choice(len(points), size, replace=False))]
+    sample = _some(points, max(SAMPLE_AT_LEAST, SAMPLE_PER_CLUSTER * k), rng)
     tried: list[Lloyd] = []
     for _ in range(SAMPLE_STARTS):
-        start, _ = kmeans_plusplus(sample, k, random_state=int(rng.integers(1 << 31)))
-        tried.append(lloyd(sample, np.asarray(start, np.float32), spherical=spherical))
+        few = _some(sample, max(SAMPLE_AT_LEAST // 4, START_PER_CLUSTER * k), rng)
+        # In float64: scikit-learn goes through float32 in pieces, which takes twice as long.
+        start, _ = kmeans_plusplus(few.astype(np.float64), k, random_state=int(rng.integers(1 << 31)))
+        tried.append(lloyd(sample, start.astype(np.float32), spherical=spherical, tolerance=TRIED_TOLERANCE))
     best = min(tried, key=lambda one: one.objective)
-    return best.centroids if sample is points else lloyd(points, best.centroids, spherical=spherical).centroids
+    return lloyd(points, best.centroids, spherical=spherical).centroids
+
+
+def _some(points: Float32[np.ndarray, "n d"], size: int, rng: np.random.Generator) -> Float32[np.ndarray, "m d"]:
+    return points if size >= len(points) else points[np.sort(rng.choice(len(points), size, replace=False))]
