@@ -3,8 +3,8 @@
 import numpy as np
 
 FETAL_PLANES = (89, 386, 130, 215, 203)  # abdomen, brain, femur, thorax, cervix: an eighth of the published 8,187
-SEVERE = (1200, 567, 268, 127, 60)
-BALANCED = (200,) * 5
+SEVERE = (600, 283, 134, 63, 30)  # 20 to 1, a constant factor apart
+BALANCED = (150,) * 5
 
 
 def gaussians(sizes, *, seed, dim=24, spread=0.35):

@@ -17,7 +17,7 @@ from sslecho.tasks.fusc.settings import FuscSettings
 from sslecho.tasks.kmeans import check_k
 
 SHARPNESS = 2.0  # an item that is sqrt(0.5) nearer to one center is e times as likely there
-Held = tuple[Float[np.ndarray, "m d"], Int64[np.ndarray, "m j"]]
+Held = tuple[Float[np.ndarray, "m d"], Int64[np.ndarray, "m i"]]
 
 
 def fit_fusc(
@@ -32,8 +32,8 @@ def fit_fusc(
     """Fit heads on embeddings and keep the best; the same seed gives the same model on the same machine.
 
     Heads begin at random; with the estimated prior the last of them begins as the nearest of the clusters that the
-    prior was counted in. The head with the least loss on the items to choose by is kept, then learns from its own sure answers; what it
-    learned so is kept where its loss is no higher there.
+    prior was counted in. The head with the least loss on the items to choose by is kept, then learns from its own sure
+    answers; what it learned so is kept where its loss is no higher there.
 
     Args:
         vectors: embeddings of the training items, any length.

@@ -30,7 +30,7 @@ Linear = tuple[Tensor, Tensor]
 
 
 def fit_turtle(
-    vectors_per_encoder: Sequence[Float[np.ndarray, "n d"]],
+    vectors_per_encoder: Sequence[Float[np.ndarray, "n _"]],
     *,
     k: int,
     settings: TurtleSettings | None = None,
