@@ -52,13 +52,13 @@ def assign(
         )
     centroids = centroids.astype(np.float32)
     n = len(vectors)
-    found = Assignment(np.empty(n, np.int64), np.empty(n, np.float32), np.empty(n, np.float32))
+    found = (np.empty(n, np.int64), np.empty(n, np.float32), np.empty(n, np.float32))
     at_once = max(1, DISTANCES_AT_ONCE // max(len(centroids), vectors.shape[1]))
     for start in range(0, n, at_once):
         piece = prepared(vectors[start : start + at_once], normalize=normalize)
         for column, values in zip(found, _assign_piece(piece, centroids, cluster_of), strict=True):
             column[start : start + at_once] = values
-    return found
+    return Assignment(*found)
 
 
 def gathered(
@@ -95,18 +95,18 @@ def _assign_piece(
     points: Float32[np.ndarray, "p d"],
     centroids: Float32[np.ndarray, "m d"],
     cluster_of: Int64[np.ndarray, " m"] | None,
-) -> Assignment:
+) -> tuple[Int64[np.ndarray, " p"], Float32[np.ndarray, " p"], Float32[np.ndarray, " p"]]:
     # |x - c|^2 without the |x|^2 that all centroids share; good enough to rank, not to measure.
     closeness = points @ centroids.T - (centroids**2).sum(1) / 2
     nearest = closeness.argmax(1)
     clusters = nearest if cluster_of is None else cluster_of[nearest]
     distances = np.linalg.norm(points - centroids[nearest], axis=1)
     if len(centroids) == 1 or (cluster_of is not None and (cluster_of == cluster_of[0]).all()):
-        return Assignment(clusters, distances, np.ones(len(points), np.float32))
+        return clusters, distances, np.ones(len(points), np.float32)
     if cluster_of is None:
         closeness[np.arange(len(points)), clusters] = -np.inf
     else:
         closeness[clusters[:, None] == cluster_of] = -np.inf
     second = np.linalg.norm(points - centroids[closeness.argmax(1)], axis=1)
     confidences = 1 - np.divide(distances, second, out=np.ones_like(second), where=second > 0)
-    return Assignment(clusters, distances, np.clip(confidences, 0, 1))
+    return clusters, distances, np.clip(confidences, 0, 1)
