@@ -8,7 +8,7 @@ takes the largest k whose strength is at least 0.8.
 
 Here the halves are halves of the *patients*, and pairs are of *different* patients. Clips of a patient lie together
 whatever they show, so over items a cluster a patient would be as strong as a cluster a view: in a mixture without any
-classes, 40 patients of 20 clips with offsets three times their spread, k = 40 looks strong over items, and weak here.
+classes, 12 patients far apart with 30 clips each, k = 12 has a strength above 0.9 over items, and below 0.3 here.
 
 What it does not say: that the clusters are the classes wanted. A machine or a gain setting that several patients share
 is as strong as a view. And it is strict: one cluster of few items that the halves cut differently brings k down, so in

@@ -5,7 +5,9 @@ k-means keeps it on the unit sphere, so that it maximizes the sum of cosines, an
 tight ones (Dhillon & Modha 2001).
 
 Starts are k-means++ (Arthur & Vassilvitskii 2007), not FAISS's random items. Above 20,000 items they are drawn and
-tried on a sample, and the best of them is iterated on all items by FAISS.
+tried on a sample, and the best of them is iterated on all items by FAISS. On 88,063 x 512 embeddings of a mixture,
+k = 60, one thread, this took 6.2 s; scikit-learn's KMeans 44.3 s to an inertia 0.3 % higher, FAISS from its own start
+5.5 s to 0.5 % higher, MiniBatchKMeans 1.2 s to 1.8 % higher (benchmarks/speed/kmeans.py; one run on a busy machine).
 """
 
 import warnings
