@@ -47,7 +47,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
 from rows import Rows
 
 FIRST_SEED = 10_000  # of the phantom seeds that nothing was tuned on
-DEVELOPMENT_SEED, COST_SCALE = 100, 0.02  # where the time of a step is taken
+DEVELOPMENT_SEED, COST_SCALE = 100, 0.01  # where the time of a step is taken
 PARTS = {"fetal": ("fetal",), "real": ("lung", "breast"), "all": ("fetal", "lung", "breast")}
 SHARE = {"fetal": 1.0, "lung": 1.0, "breast": 0.5}  # of the budget: there are fewer breasts to learn from
 
@@ -98,7 +98,7 @@ def main() -> None:
     parts = PARTS[given.part]
     if given.data is None and given.part != "fetal":
         parser.error("--data is missing: the folder with pocus_lung and busi256; or say --part fetal")
-    scale, budget_s, n_seeds = (0.03, 0.0, 1) if given.quick else (given.scale, given.budget_s, given.seeds)
+    scale, budget_s, n_seeds = (0.01, 0.0, 1) if given.quick else (given.scale, given.budget_s, given.seeds)
     jobs = planned(parts, seeds=n_seeds, scale=scale, budget_s=budget_s)
     with tempfile.TemporaryDirectory() as folder:
         rows = Rows(given.rows or Path(folder) / "rows.jsonl")
