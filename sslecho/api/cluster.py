@@ -7,9 +7,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from sslecho.api.cluster_baselines import KMEANS, baseline_encoders, figures, score_baselines
+from sslecho.api.cluster_names import name_clusters
+from sslecho.api.cluster_network import store_and_encoder, train_network
+from sslecho.api.cluster_score_rows import write_scores
+from sslecho.api.cluster_scores import more_scores, naming_figures
+from sslecho.api.cluster_semantic import beside_semantic, check_semantic, first_lambda, swept, trains_network
+from sslecho.api.cluster_sheet import write_sheets
 from sslecho.api.method_settings import settings_of_method
 from sslecho.api.nouns import groups, relative
 from sslecho.api.origin import Origin, find_origin
@@ -83,6 +88,9 @@ def _cluster(given: Embeddings, out: Path, settings: ClusterSettings, team: Team
         labels=items.column("label") if settings.purity else None,
         fits=clusterer.fits,
     )
+    check_semantic(settings, clusterer)
+    if trains_network(clusterer):
+        store_and_encoder(origin)
     how = {name: value for name, value in identity(settings).items() if name != "method_set"}
     run = RunDir.open(
         out,
@@ -102,29 +110,60 @@ def _cluster(given: Embeddings, out: Path, settings: ClusterSettings, team: Team
         overwrite=overwrite,
     )
     if run.done:
-        return Predictions.load(out)
+        return _named(out, settings)
     unit = groups(given.meta["unit"])
     choice = _choose_k(items, settings, unit=unit) if settings.choose_k else None
-    clusterings = _clusterings(items, settings, clusterer, unit=unit, assign=team.assign)
+    own, assign, frozen = clusterer, team.assign, items
+    if trains_network(clusterer):
+        named, origin, head = train_network(named, origin, settings, clusterer.settings, out)
+        given, items = named, named.per_clip() if settings.level == "clip" else named
+        own, assign = Fitted(ClusterModel(settings.method, [head])), None  # the team has the frozen embeddings
+    clusterings = _clusterings(items, settings, own, unit=unit, assign=assign)
     baselines = score_baselines(
-        networks, origin, settings, out, cluster=lambda other: _clusterings(other, settings, clusterer, unit=unit)
+        networks, origin, settings, out, cluster=lambda other: _held_against(other, settings, clusterer, unit=unit)
     )
+    if settings.purity and trains_network(clusterer):
+        baselines["frozen"] = [figures(c) for c in _held_against(frozen, settings, clusterer, unit=unit)]
     if settings.purity and clusterer.fits and settings.method != KMEANS:
-        plain = _clusterings(items, settings, make_clusterer(KMEANS), unit=unit, assign=team.assign)
+        plain = _held_against(items, settings, make_clusterer(KMEANS), unit=unit, assign=assign)
         baselines[KMEANS] = [figures(c) for c in plain]
     about = {"encoder_hash": given.meta["encoder_hash"], "level": settings.level, "unit": unit}
     ClusterModel(settings.method, [c.clusters for c in clusterings], about).save(out / "model")
     write_predictions(out, _table(items, clusterings), meta=_meta(given, origin, settings, out))
     index = FlatIndex.build(np.asarray(items.vectors))
     index.save(out / "index.faiss")
+    write_sheets(out, items, clusterings, origin.store, level=settings.level, unit=unit)
+    for name, other in swept(settings, clusterer).items() if settings.purity else ():
+        baselines[name] = [figures(c) for c in _held_against(items, settings, other, unit=unit, assign=assign)]
     result = _result(items, clusterings, baselines, settings, out, unit=unit, fits=clusterer.fits)
     if choice is not None:
         result["choice"] = choice.to_json()
     if settings.purity:
         _say_whom_it_has_seen(result, items, origin)
         result["neighbors"] = _neighbors(items, index, unit=unit, seed=settings.seed)
-        _write_scores(out, result, settings.seed)
+        result |= beside_semantic(items, settings, clusterer, unit=unit, split=result["split"])
+        more = more_scores(
+            items,
+            clusterings,
+            split=result["split"],
+            unit=unit,
+            seed=settings.seed,
+            other=settings.other,
+            store=origin.store,
+            baselines=baselines,
+        )
+        for row, figures_too in zip(result["results"], more.figures, strict=True):
+            row.update(figures_too)
+        result |= more.result
+        write_scores(out, result, settings.seed, more.rows)
     run.finish(result)
+    return _named(out, settings)
+
+
+def _named(out: Path, settings: ClusterSettings) -> Predictions:
+    """The finished run; its clusters get names where a person gave them some."""
+    if settings.names is not None:
+        name_clusters(out, settings.names)
     return Predictions.load(out)
 
 
@@ -146,12 +185,26 @@ def _clusterings(
     )
 
 
+def _held_against(
+    items: Embeddings, settings: ClusterSettings, clusterer: Clusterer, *, unit: str, assign: Assigns | None = None
+) -> list[Clustering]:
+    """A baseline, clustered, with its labeling cost."""
+    clusterings = _clusterings(items, settings, clusterer, unit=unit, assign=assign)
+    for c in clusterings:
+        if c.scores is not None:
+            c.scores.update(naming_figures(items, c, split=c.scores["split"], unit=unit, seed=settings.seed))
+    return clusterings
+
+
 def _method(given: Embeddings, settings: ClusterSettings) -> tuple[ClusterSettings, Clusterer, str | None]:
     """The settings and the method that they name; with --model its own method and k, and the hash of its weights."""
     if settings.model is None:
         clusterer_class: type[Clusterer] = CLUSTERERS[settings.method]
         own = settings_of_method(
-            clusterer_class.settings_class, method=settings.method, assignments=settings.method_set
+            clusterer_class.settings_class,
+            method=settings.method,
+            assignments=settings.method_set,
+            values=first_lambda(settings),
         )
         return settings, clusterer_class(own), None
     model = ClusterModel.load(settings.model)
@@ -160,8 +213,8 @@ def _method(given: Embeddings, settings: ClusterSettings) -> tuple[ClusterSettin
             f"--model {settings.model} has clusters of another encoder's embeddings (hash); embed with the encoder "
             "that they were fitted on, or leave --model out and fit anew"
         )
-    if settings.method_set or settings.choose_k:
-        raise InputError("--model brings clusters that are fitted; leave --method-set and --choose-k out")
+    if settings.method_set or settings.lam or settings.choose_k:
+        raise InputError("--model brings clusters that are fitted; leave --method-set, --lam and --choose-k out")
     return replace(settings, method=model.method, k=tuple(model.ks)), Fitted(model), model.hash()
 
 
@@ -267,37 +320,6 @@ def _meta(given: Embeddings, origin: Origin, settings: ClusterSettings, out: Pat
         "embeddings": relative(given.path, out) if given.path else None,
         "encoder": relative(origin.encoder_path, out) if origin.encoder_path else None,
     }
-
-
-def _write_scores(out: Path, result: Mapping[str, Any], seed: int) -> None:
-    """All figures as tidy rows."""
-    rows = []
-    for source, of_each_k in {"encoder": result["results"], **result["baselines"]}.items():
-        for row in of_each_k or ():
-            about = {
-                "source": source,
-                "k": row["k"],
-                "n_patients": row["n_patients"],
-                "seed": seed,
-                "split": row["split"],
-            }
-            for metric in (
-                "purity",
-                "purity_chance",
-                "transfer_purity",
-                "coverage",
-                "inverse_purity",
-                "nmi",
-                "ami",
-                "ari",
-                "accuracy",
-            ):
-                low, high = (row.get(f"{metric}_{end}") for end in ("low", "high"))
-                rows.append({"metric": metric, "value": row[metric], "low": low, "high": high, **about})
-    path = out / "scores.parquet"
-    temporary = path.with_suffix(".part")
-    pq.write_table(pa.Table.from_pylist(rows), temporary)
-    temporary.replace(path)
 
 
 def _hash_of(*columns: np.ndarray) -> str:

@@ -54,7 +54,7 @@ def add_to(app: typer.Typer) -> None:
         result = {**result, "named": named} if named else result
         return Said(
             result,
-            [*_table(result), *_labeling_cost(result), *_which_k(result), *_named(named)],
+            [*_table(result), *_semantic(result), *_labeling_cost(result), *_which_k(result), *_named(named)],
             f"wrote {out}; next: sslecho report {out} -o report.html",
         )
 
@@ -171,6 +171,23 @@ def _which_k(result: dict[str, Any]) -> list[str]:
         for row in result["choice"]["tried"]
     ]
     return [*lines, f"which k? {result['choice']['words']}"]
+
+
+def _semantic(result: dict[str, Any]) -> list[str]:
+    """Of fusc and turtle: the linear probe, and whose neighbors share a label."""
+    lines = []
+    probe, near = result.get("probe"), result.get("neighbor_purity")
+    if probe:
+        lines.append(
+            f"linear probe, which learned from labels: accuracy {probe['accuracy']:.3f} "
+            f"({probe['accuracy_low']:.3f}–{probe['accuracy_high']:.3f}), balanced {probe['balanced_accuracy']:.3f}"
+        )
+    if near:
+        shares = ", ".join(
+            f"{near[name]:.3f} without {name}" for name in ("nothing", "clip", "patient") if near[name] is not None
+        )
+        lines.append(f"neighbors with the item's own label: {shares.replace('nothing', 'exception')}")
+    return lines
 
 
 def _line(name: str, row: dict[str, Any]) -> str:
