@@ -126,7 +126,7 @@ def _panel(axes: Axes, points: Points, across: str, title: str, chosen: int, the
     if len(at) > 1:
         axes.axvline(chosen, color=theme.line, linewidth=7, zorder=0)
     labels = []
-    for metric, name, color in (("coverage", "named", theme.second), ("precision", "right of these", theme.accent)):
+    for metric, color in (("coverage", theme.second), ("precision", theme.accent)):
         known = [point for point in points if point[metric] is not None]
         if not known:
             continue
@@ -136,7 +136,7 @@ def _panel(axes: Axes, points: Points, across: str, title: str, chosen: int, the
         axes.vlines(where, low, high, color=color, linewidth=1.2, alpha=0.6)
         axes.plot(where, values, color=color, linewidth=2.1, marker="o", markersize=5, markeredgecolor=theme.paper,
                   markeredgewidth=0.9, zorder=4)  # fmt: skip
-        labels.append((values[-1], name, color, metric == "precision"))
+        labels.append((values[-1], metric, color, metric == "precision"))
     label_ends(axes, labels)
 
 
