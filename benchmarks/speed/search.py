@@ -30,6 +30,7 @@ from sslecho.embed.index.cells import cells_to_search, n_comparisons, partition,
 from sslecho.embed.index.flat import FlatIndex
 from sslecho.embed.index.graph import Graph, neighbor_graph
 from sslecho.embed.index.recall import Sample, mean_recall, recalls, two_samples
+from sslecho.embed.index.reduction import reduced
 
 K, SEED = 16, 10_000
 QUERIES = 4096
@@ -96,16 +97,20 @@ def compare(vectors: np.ndarray, repeats: int) -> tuple[dict[str, Any], list[dic
 def cells_curve(vectors: np.ndarray, samples: tuple[Sample, Sample], numbers: Sequence[int]) -> list[dict[str, Any]]:
     built, cells = seconds(lambda: partition(vectors, seed=SEED))
     codes, rows = np.arange(len(vectors)), []
-    chosen = cells_to_search(cells, samples[0], recall=GOALS["recall"])
+    few, kept = reduced(
+        cells.vectors, samples[0], order=cells.order, codes=cells.order, recall=GOALS["recall"], seed=SEED
+    )
+    chosen = cells_to_search(cells, samples[0], kept=kept, recall=GOALS["recall"])
     for n_cells in sorted({*numbers, chosen}):
         if n_cells > len(cells.near):
             break
-        taken, (similarities, _) = seconds(lambda n=n_cells: search_cells(cells, K, n_cells=n, codes=codes))
+        taken, (similarities, _) = seconds(lambda n=n_cells: search_cells(cells, K, few=few, n_cells=n, codes=codes))
         share = mean_recall(recalls(similarities[samples[1].rows], samples[1].similarities))
         rows.append(
             {
                 "what": "cells" + (", as chosen" if n_cells == chosen else ""),
                 "effort": n_cells,
+                "axes": few.shape[1],
                 "recall": share,
                 "build_s": built,
                 "search_s": taken,

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int64
 from threadpoolctl import threadpool_limits
 
 from sslecho.embed.index.exhaustive import SIMILARITIES_AT_ONCE, sift
 from sslecho.embed.index.library import import_faiss
 from sslecho.embed.index.recall import Sample, surely_reaches
+from sslecho.embed.index.reduction import WIDER
 from sslecho.embed.index.vectors import pieces, unit_length
 from sslecho.progress import track
 
@@ -89,17 +90,20 @@ def partition(vectors: Float[np.ndarray, "n d"], *, seed: int) -> Cells:
     return Cells(sorted_vectors, order, starts, np.argsort(-(votes + alike / 4), axis=1, kind="stable"))
 
 
-def cells_to_search(cells: Cells, sample: Sample, *, recall: float) -> int:
+def cells_to_search(cells: Cells, sample: Sample, *, kept: Bool[np.ndarray, "s k"], recall: float) -> int:
     """Into how many nearest cells each cell must look, so that the sample's neighbors are surely found at `recall`.
 
     No search is needed: a neighbor is found if its cell's rank, seen from the query's, is below the number.
+
+    Args:
+        kept: which neighbors are among the candidates of a comparison in fewer dimensions; the others are missed.
     """
     m = len(cells.near)
     of_row = cells.of_row()
     rank = np.empty((m, m), np.int64)
     np.put_along_axis(rank, cells.near, np.arange(m)[None], axis=1)
     there = sample.ids >= 0
-    ranks = np.where(there, rank[of_row[sample.rows][:, None], of_row[sample.ids]], m)
+    ranks = np.where(there & kept, rank[of_row[sample.rows][:, None], of_row[sample.ids]], m)
     n_true = there.sum(1)
     for n_cells in range(1, m):
         found = (ranks < n_cells).sum(1)[n_true > 0] / n_true[n_true > 0]
@@ -114,11 +118,12 @@ def n_comparisons(cells: Cells, n_cells: int) -> int:
 
 
 def search_cells(
-    cells: Cells, k: int, *, n_cells: int, codes: Int64[np.ndarray, "n"]
+    cells: Cells, k: int, *, few: Float32[np.ndarray, "n e"], n_cells: int, codes: Int64[np.ndarray, "n"]
 ) -> tuple[Float32[np.ndarray, "n k"], Int64[np.ndarray, "n k"]]:
     """The k nearest of each vector, of another group, in its cell's `n_cells` nearest cells.
 
     Args:
+        few: the cells' vectors in fewer dimensions, to find candidates in; or the cells' vectors themselves.
         codes: the group of each of the given vectors.
 
     Returns:
@@ -127,6 +132,7 @@ def search_cells(
     n = len(cells.order)
     similarities, ids = np.empty((n, k), np.float32), np.empty((n, k), np.int64)
     of_sorted = codes[cells.order]
+    width = k if few is cells.vectors else WIDER * k
 
     def search_one(cell: int) -> int:
         start, stop = cells.starts[cell : cell + 2].tolist()
@@ -138,9 +144,13 @@ def search_cells(
             queries = slice(first, min(first + step, stop))
             compared, at = np.empty((queries.stop - queries.start, len(columns)), np.float32), 0
             for low, high in ranges:  # written side by side: the vectors need not be gathered first
-                np.matmul(cells.vectors[queries], cells.vectors[low:high].T, out=compared[:, at : at + high - low])
+                np.matmul(few[queries], few[low:high].T, out=compared[:, at : at + high - low])
                 at += high - low
-            best, found = sift(torch.from_numpy(compared), k, query_codes=of_sorted[queries], codes=of_sorted[columns])
+            best, found = sift(
+                torch.from_numpy(compared), width, query_codes=of_sorted[queries], codes=of_sorted[columns]
+            )
+            if few is not cells.vectors:
+                best, found = _compared_in_full(cells.vectors, queries, columns, found, k)
             similarities[cells.order[queries]] = best
             ids[cells.order[queries]] = np.where(found >= 0, cells.order[columns[found]], -1)
         return stop - start
@@ -149,6 +159,21 @@ def search_cells(
         for done in pool.map(search_one, np.flatnonzero(cells.sizes).tolist()):
             bar.advance(done)
     return similarities, ids
+
+
+def _compared_in_full(
+    vectors: Float32[np.ndarray, "n d"],
+    queries: slice,
+    columns: Int64[np.ndarray, "c"],
+    found: Int64[np.ndarray, "q w"],
+    k: int,
+) -> tuple[Float32[np.ndarray, "q k"], Int64[np.ndarray, "q k"]]:
+    """The k nearest of the candidates by all dimensions."""
+    candidates = vectors[columns[found]]
+    similarities = np.matmul(candidates, vectors[queries][:, :, None])[:, :, 0]
+    similarities[found < 0] = -np.inf
+    best = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(similarities, best, 1), np.take_along_axis(found, best, 1)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from jaxtyping import Float, Float32, Int64, Shaped
 from sslecho.embed.index.cells import cells_to_search, n_comparisons, partition, search_cells
 from sslecho.embed.index.exhaustive import search_exhaustively
 from sslecho.embed.index.recall import mean_recall, recalls, two_samples
+from sslecho.embed.index.reduction import reduced
 from sslecho.embed.index.vectors import pieces, unit_length
 from sslecho.errors import InputError
 from sslecho.metrics.labels import encode_groups
@@ -70,11 +71,12 @@ def neighbor_graph(
         return _exact(vectors, k, codes)
     cells = partition(vectors, seed=seed)
     chosen_on, measured_on = two_samples(vectors, k, codes=codes, seed=seed)
-    n_cells = cells_to_search(cells, chosen_on, recall=recall)
+    few, kept = reduced(cells.vectors, chosen_on, order=cells.order, codes=codes[cells.order], recall=recall, seed=seed)
+    n_cells = cells_to_search(cells, chosen_on, kept=kept, recall=recall)
     if n_comparisons(cells, n_cells) > WORTH_ITS_CELLS * everything:
-        del cells
+        del cells, few
         return _exact(vectors, k, codes)
-    similarities, ids = search_cells(cells, k, n_cells=n_cells, codes=codes)
+    similarities, ids = search_cells(cells, k, few=few, n_cells=n_cells, codes=codes)
     # A group may fill all the cells that its vectors look into; its neighbors are farther away.
     others = len(vectors) - np.bincount(codes)[codes]
     short = np.flatnonzero((ids >= 0).sum(1) < np.minimum(k, others))
