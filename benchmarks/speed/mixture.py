@@ -8,6 +8,9 @@ it into `dim` dimensions, and a little noise everywhere makes the vectors full-r
   patient's, whatever the class. So an item's nearest neighbors are of its own patient more often than chance.
 - Class c (0 to n_classes - 1) has a share proportional to 1 / (c + 1): of 60, the first has 21 % and the last .36 %.
 - Items stand in the order of patients, as the clips of a store do.
+
+The nearest other item has the same class, of 500 items at the default classes and rank (seed 1): at hardness .5 always
+(24,000 x 256), at 1 in 95.8 % (24,000 x 256) and 97 % (40,000 x 512).
 """
 
 import numpy as np
