@@ -85,7 +85,9 @@ def make_stores(data: str, seed: int, folder: Path, *, source: Path | None, scal
         for fan, sector in (("shown", "mask"), ("hidden", "off")):
             if fan == "hidden":
                 hide_fans(archive)
-            sslecho.ingest(archive, raw / fan, labels=labels, size=STORED, doubtful="keep", sector=sector, workers=1)
+            # All kinds: a picture without a fan may not look like b-mode.
+            how = {"labels": labels, "sector": sector, "kinds": ("all",), "doubtful": "keep"}
+            sslecho.ingest(archive, raw / fan, size=STORED, workers=1, **how)
     for fan in FANS[::-1]:  # where the first is, all are
         if (raw / fan).exists():
             (raw / fan).rename(store_path(folder, data, fan, seed, scale))
