@@ -49,9 +49,9 @@ class NamingPoint(NamedTuple):
     agreement: float
     n_images: float
     n_named: float
-    coverage: float
-    coverage_low: float
-    coverage_high: float
+    coverage: float | None
+    coverage_low: float | None
+    coverage_high: float | None
     precision: float | None
     precision_low: float | None
     precision_high: float | None
@@ -189,11 +189,8 @@ class _Tally:
 
     def point(self, m: int, agreement: float) -> NamingPoint:
         sums, draws = np.sum(self.sums, axis=0), np.concatenate(self.draws, axis=1)
-        figures = [_ratio(sums, draws, 1, 2), _ratio(sums, draws, 0, 1)]
-        if len(sums) > 3:
-            figures += [_ratio(sums, draws, 5, 6), _ratio(sums, draws, 3, 4)]
-        else:
-            figures += [(None, None, None)] * 2
+        pairs = [(1, 2), (0, 1), (5, 6), (3, 4)]  # coverage and precision, then of classes alone
+        figures = [_ratio(sums, draws, *pair) if max(pair) < len(sums) else (None, None, None) for pair in pairs]
         plain = [value for figure in figures for value in figure]
         return NamingPoint(m, agreement, float(np.mean(self.n_images)), float(np.mean(self.n_named)), *plain)
 

@@ -60,8 +60,8 @@ def of_units(counts: UnitCounts, kept: Bool[np.ndarray, "u"]) -> UnitCounts:
 def of_labels(counts: UnitCounts, kept: Bool[np.ndarray, "c"]) -> UnitCounts:
     """The counts of the items with some labels; all codes stay."""
     rows = kept[counts.label]
-    columns = (column[rows] for column in counts[:4])
-    return UnitCounts(*columns, *counts[4:])
+    unit, cluster, label, n = (column[rows] for column in (counts.unit, counts.cluster, counts.label, counts.n))
+    return counts._replace(unit=unit, cluster=cluster, label=label, n=n)
 
 
 def majority_names(counts: UnitCounts) -> Int64[np.ndarray, "k"]:

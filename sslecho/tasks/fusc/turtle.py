@@ -59,9 +59,10 @@ def fit_turtle(
     joint = torch.cat(spaces, dim=1).numpy()
     estimated = None if settings.prior == "uniform" else estimate_prior(joint, k=k, seed=seed)
     prior = None if estimated is None else torch.from_numpy(estimated.shares).float()
-    labelers = _train(spaces, k=k, prior=prior, settings=settings, generator=generator)
+    labelers, classifiers = _train(spaces, k=k, prior=prior, settings=settings, generator=generator)
     with torch.no_grad():
         tau = labeling(labelers, spaces)
+        loss = turtle_loss(tau, _log_classified(classifiers, spaces), lam=settings.lam, prior=prior)
     clusters = tau.argmax(-1).numpy()
     warn_of_empty(clusters, k, when="after TURTLE")
     return SemanticModel(
@@ -69,7 +70,7 @@ def fit_turtle(
         torch.stack([bias.detach() for _, bias in labelers]).numpy(),
         scales,
         share_of_each(np.full(k, 1 / k) if estimated is None else estimated.shares, clusters),
-        np.array([float(final)]),
+        np.array([float(loss)]),
     )
 
 
@@ -105,7 +106,8 @@ def _train(
     prior: Float[Tensor, " k"] | None,
     settings: TurtleSettings,
     generator: torch.Generator,
-) -> list[Linear]:
+) -> tuple[list[Linear], list[Linear]]:
+    """The labelers, and the classifiers that they were taught by."""
     labelers = [_linear(z.shape[1], k, generator) for z in spaces]
     classifiers = [_linear(z.shape[1], k, generator) for z in spaces]
     outer = torch.optim.Adam([p for one in labelers for p in one], lr=settings.lr)
@@ -129,7 +131,7 @@ def _train(
             loss.backward()
             outer.step()
             bar.advance(1, loss=f"{float(loss.detach()):.3f}")
-    return labelers
+    return labelers, classifiers
 
 
 def _linear(dim: int, k: int, generator: torch.Generator) -> Linear:
