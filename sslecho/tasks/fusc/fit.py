@@ -22,7 +22,7 @@ Held = tuple[Float[np.ndarray, "m d"], Int64[np.ndarray, "m i"]]
 
 def fit_fusc(
     vectors: Float[np.ndarray, "n d"],
-    neighbor_ids: Int64[np.ndarray, "n j"],
+    neighbor_ids: Int64[np.ndarray, "_ j"],
     *,
     k: int,
     settings: FuscSettings | None = None,
@@ -59,7 +59,7 @@ def fit_fusc(
     prior = None if estimated is None else torch.from_numpy(estimated.shares).float()
     start = _random_start(settings.heads, points.shape[1], k, generator)
     if estimated is not None:
-        for of_all, of_one in zip(start, _nearest_center(estimated.centers), strict=True):
+        for of_all, of_one in zip(start, nearest_center(estimated.centers), strict=True):
             of_all[-1] = of_one
     weights, biases = _train_heads(start, points, neighbor_ids, prior=prior, settings=settings, generator=generator)
     held, held_ids = (points, neighbor_ids) if val is None else (scale.points(val[0]), val[1])
@@ -114,7 +114,7 @@ def criterion(
     return total / max(1, n_pairs) + lam * float(spread)
 
 
-def check_neighbors(neighbor_ids: Int64[np.ndarray, "n j"], n: int) -> None:
+def check_neighbors(neighbor_ids: Int64[np.ndarray, "_ j"], n: int) -> None:
     """Refuse neighbors that are no rows of the n items.
 
     Raises:
@@ -142,7 +142,7 @@ def _random_start(heads: int, d: int, k: int, generator: torch.Generator) -> tup
     return torch.randn(heads, d, k, generator=generator), torch.zeros(heads, k)
 
 
-def _nearest_center(centers: Float32[np.ndarray, "k d"]) -> tuple[Float[Tensor, "d k"], Float[Tensor, " k"]]:
+def nearest_center(centers: Float32[np.ndarray, "k d"]) -> tuple[Float[Tensor, "d k"], Float[Tensor, " k"]]:
     """A head that gives an item to the nearest center: its logits are - sharpness |x - c|^2 but for |x|^2."""
     c = torch.from_numpy(centers)
     return 2 * SHARPNESS * c.T, -SHARPNESS * (c**2).sum(1)

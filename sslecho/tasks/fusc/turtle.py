@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from sslecho.errors import InputError
 from sslecho.progress import track
-from sslecho.tasks.fusc.fit import warn_of_empty
+from sslecho.tasks.fusc.fit import nearest_center, warn_of_empty
 from sslecho.tasks.fusc.losses import marginal_entropy, marginal_kl
 from sslecho.tasks.fusc.model import Scale, SemanticModel, share_of_each
 from sslecho.tasks.fusc.prior import estimate_prior
@@ -30,7 +30,7 @@ Linear = tuple[Tensor, Tensor]
 
 
 def fit_turtle(
-    vectors_per_encoder: Sequence[Float[np.ndarray, "n _"]],
+    vectors_per_encoder: Sequence[Float[np.ndarray, "_ _"]],
     *,
     k: int,
     settings: TurtleSettings | None = None,
@@ -59,7 +59,12 @@ def fit_turtle(
     joint = torch.cat(spaces, dim=1).numpy()
     estimated = None if settings.prior == "uniform" else estimate_prior(joint, k=k, seed=seed)
     prior = None if estimated is None else torch.from_numpy(estimated.shares).float()
-    labelers, classifiers = _train(spaces, k=k, prior=prior, settings=settings, generator=generator)
+    start = [_linear(z.shape[1], k, generator) for z in spaces]
+    if estimated is not None:
+        # From a random start the rare classes of an uneven prior end in one cluster and the large one in two.
+        ends = np.cumsum([z.shape[1] for z in spaces])[:-1]
+        start = [_parameters(*nearest_center(part)) for part in np.split(estimated.centers, ends, axis=1)]
+    labelers, classifiers = _train(start, spaces, k=k, prior=prior, settings=settings, generator=generator)
     with torch.no_grad():
         tau = labeling(labelers, spaces)
         loss = turtle_loss(tau, _log_classified(classifiers, spaces), lam=settings.lam, prior=prior)
@@ -100,6 +105,7 @@ def turtle_loss(
 
 
 def _train(
+    labelers: list[Linear],
     spaces: Sequence[Float[Tensor, "n _"]],
     *,
     k: int,
@@ -108,7 +114,6 @@ def _train(
     generator: torch.Generator,
 ) -> tuple[list[Linear], list[Linear]]:
     """The labelers, and the classifiers that they were taught by."""
-    labelers = [_linear(z.shape[1], k, generator) for z in spaces]
     classifiers = [_linear(z.shape[1], k, generator) for z in spaces]
     outer = torch.optim.Adam([p for one in labelers for p in one], lr=settings.lr)
     inner = torch.optim.Adam([p for one in classifiers for p in one], lr=settings.lr)
@@ -135,7 +140,11 @@ def _train(
 
 
 def _linear(dim: int, k: int, generator: torch.Generator) -> Linear:
-    return torch.nn.Parameter(torch.randn(dim, k, generator=generator)), torch.nn.Parameter(torch.zeros(k))
+    return _parameters(torch.randn(dim, k, generator=generator), torch.zeros(k))
+
+
+def _parameters(weights: Float[Tensor, "d k"], bias: Float[Tensor, " k"]) -> Linear:
+    return torch.nn.Parameter(weights), torch.nn.Parameter(bias)
 
 
 def _logits(linear: Linear, points: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
