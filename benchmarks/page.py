@@ -63,6 +63,8 @@ def _ratio(name: str, value: Any, found: dict[str, Any]) -> str:
     goal = f"; goal {found['goals'][name]:.3g}" if name in found.get("goals", {}) else ""
     if value is None:
         return f"not given{goal}"
+    if isinstance(value, list):
+        return f"{value[0]:+.3f} ({value[1]:+.3f} to {value[2]:+.3f})"
     spread = found.get("spread", {}).get(name)
     return f"{value:.3g}" + (f" ({spread[0]:.3g}–{spread[1]:.3g} over repeats)" if spread else "") + goal
 

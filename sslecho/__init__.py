@@ -25,7 +25,9 @@ _HOMES = {
     "ingest": "sslecho.api.ingest",
     "phantom": "sslecho.api.phantom",
     "pretrain": "sslecho.api.pretrain",
+    "propagate": "sslecho.api.propagate",
     "report": "sslecho.api.report",
+    "select": "sslecho.api.select",
     "split": "sslecho.api.split",
     "visualize": "sslecho.api.visualize",
 }

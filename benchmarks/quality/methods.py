@@ -44,6 +44,9 @@ from sslecho.embed.embeddings import Embeddings
 from sslecho.errors import InputError, Interrupted, SslechoError
 from sslecho.rundir import commit
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+from rows import Rows
+
 RATES, RATE = (3e-4, 1e-3, 3e-3), 1e-3  # those that are tried, and pretrain's default
 FIRST_SEED = 10_000  # of the phantom seeds that nothing was tuned on
 SHARE = {"phantom": 1.0, "lung": 0.75}  # of the budget: there are fewer lungs to learn from
@@ -117,26 +120,6 @@ def main() -> None:
         ]
         found = runner.do(jobs, costs)
     finish(found, seeds=sorted({job.seed for job in jobs}), budget_s=size.budget_s)
-
-
-class Rows:
-    """A file of lines that are done, each under the key of what decides it."""
-
-    def __init__(self, file: Path):
-        self.file = file
-        self.done: dict[str, dict[str, Any]] = {}
-        if file.exists():
-            for line in file.read_text(encoding="utf-8").splitlines():
-                with contextlib.suppress(ValueError):  # a killed run may leave half a line
-                    row = json.loads(line)
-                    self.done[row["key"]] = row
-
-    def add(self, row: dict[str, Any]) -> None:
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        broken = self.file.exists() and self.file.read_bytes()[-1:] not in (b"\n", b"")
-        with self.file.open("a", encoding="utf-8") as file:
-            file.write("\n" * broken + json.dumps(row) + "\n")
-        self.done[row["key"]] = row
 
 
 @dataclass

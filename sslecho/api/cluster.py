@@ -1,31 +1,38 @@
 """`cluster`: Embeddings -> Predictions, scored against labels and beside baselines."""
 
-import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-from safetensors.numpy import save
 
-from sslecho.api.embed import load_encoder, write_embeddings
+from sslecho.api.cluster_baselines import KMEANS, baseline_encoders, figures, score_baselines
+from sslecho.api.cluster_names import name_clusters
+from sslecho.api.cluster_network import store_and_encoder, train_network
+from sslecho.api.cluster_score_rows import write_scores
+from sslecho.api.cluster_scores import more_scores, naming_figures
+from sslecho.api.cluster_semantic import beside_semantic, check_semantic, first_lambda, swept, trains_network
+from sslecho.api.cluster_sheet import write_sheets
+from sslecho.api.method_settings import settings_of_method
 from sslecho.api.nouns import groups, relative
 from sslecho.api.origin import Origin, find_origin
 from sslecho.api.settings import ClusterSettings
 from sslecho.config import build, identity, to_toml
-from sslecho.embed.embed import Encodes
 from sslecho.embed.embeddings import Embeddings, rows_hash
 from sslecho.embed.index.flat import FlatIndex
 from sslecho.embed.index.library import import_faiss
 from sslecho.errors import InputError
 from sslecho.metrics.retrieval import neighbor_purity
-from sslecho.models.baselines import random_encoder
-from sslecho.models.encoder import Encoder
-from sslecho.rundir import RunDir, sha256_of, warn, write_atomic, write_json
-from sslecho.tasks.cluster import Clustering, check_clusterable, cluster_and_score
+from sslecho.rundir import RunDir, sha256_of, warn
+from sslecho.tasks.choose_k import Choice, choose_k
+from sslecho.tasks.cluster import Assigns, Clustering, check_clusterable, cluster_and_score, make_clusterer
+from sslecho.tasks.cluster_model import ClusterModel, Fitted
+from sslecho.tasks.clusterers import CLUSTERERS
+from sslecho.tasks.clusterers.clusterer import Clusterer
 from sslecho.tasks.predictions import Predictions, write_predictions
+from sslecho.tasks.team import Team, joined
 
 NEIGHBORS = 10
 MOST_QUERIES = 2000  # neighbors are looked up for so many rows: the share is known to a percent then
@@ -37,7 +44,8 @@ def cluster(
     """Cluster embeddings for each k and, with `purity=True`, score the clusters against labels.
 
     Clusters are fitted on the train split and scored on the test split (on all where there is no split), beside
-    raw pixels and an untrained encoder on the same frames.
+    raw pixels and an untrained encoder on the same frames, and k-means on the same embeddings where it is not the
+    method. `ClusterModel.load(out)` assigns new embeddings.
 
     Args:
         embeddings: the noun, or the folder that `embed` wrote.
@@ -51,6 +59,17 @@ def cluster(
     import_faiss()  # before any work: what is missing should not be missed at the end of it
     out = Path(out)
     given = embeddings if isinstance(embeddings, Embeddings) else Embeddings.load(embeddings)
+    with joined() as team:
+        if team.first:
+            with team.leading():
+                return _cluster(given, out, settings, team, overwrite=overwrite)
+        team.follow(np.asarray((given.per_clip() if settings.level == "clip" else given).vectors))
+    return Predictions.load(out)
+
+
+def _cluster(given: Embeddings, out: Path, settings: ClusterSettings, team: Team, *, overwrite: bool) -> Predictions:
+    """All of it, in the first process of those that assign."""
+    settings, clusterer, model_hash = _method(given, settings)
     origin = find_origin(given, store=settings.store, encoder=settings.encoder)
     named = origin.with_labels(given, labels=settings.labels, column=settings.label_column)
     if settings.purity and all(label is None for label in named.column("label")):
@@ -61,18 +80,25 @@ def cluster(
     items = named.per_clip() if settings.level == "clip" else named
     if not settings.k:
         raise InputError("--k is empty; name at least one number of clusters, such as 10")
-    networks = _baseline_encoders(given, origin, settings) if settings.purity else {}
+    networks = baseline_encoders(given, origin, settings) if settings.purity and clusterer.fits else {}
     check_clusterable(
         len(items),
         ks=settings.k,
         splits=items.column("split"),
         labels=items.column("label") if settings.purity else None,
+        fits=clusterer.fits,
     )
+    check_semantic(settings, clusterer)
+    if trains_network(clusterer):
+        store_and_encoder(origin)
+    how = {name: value for name, value in identity(settings).items() if name != "method_set"}
     run = RunDir.open(
         out,
         command="cluster",
         identity={
-            **identity(settings),
+            **how,
+            **{f"{settings.method}.{name}": value for name, value in identity(clusterer.settings).items()},
+            **({"model": model_hash} if model_hash else {}),
             "labels": sha256_of(Path(settings.labels)) if settings.labels else None,
             "frames": given.meta["frames_hash"],
             "encoder": given.meta["encoder_hash"],
@@ -84,24 +110,66 @@ def cluster(
         overwrite=overwrite,
     )
     if run.done:
-        return Predictions.load(out)
+        return _named(out, settings)
     unit = groups(given.meta["unit"])
-    clusterings = _clusterings(items, settings, unit=unit)
-    baselines = _baselines(networks, origin, settings, out, unit=unit)
-    _write_model(out / "model", clusterings)
+    choice = _choose_k(items, settings, unit=unit) if settings.choose_k else None
+    own, assign, frozen = clusterer, team.assign, items
+    if trains_network(clusterer):
+        named, origin, head = train_network(named, origin, settings, clusterer.settings, out)
+        given, items = named, named.per_clip() if settings.level == "clip" else named
+        own, assign = Fitted(ClusterModel(settings.method, [head])), None  # the team has the frozen embeddings
+    clusterings = _clusterings(items, settings, own, unit=unit, assign=assign)
+    baselines = score_baselines(
+        networks, origin, settings, out, cluster=lambda other: _held_against(other, settings, clusterer, unit=unit)
+    )
+    if settings.purity and trains_network(clusterer):
+        baselines["frozen"] = [figures(c) for c in _held_against(frozen, settings, clusterer, unit=unit)]
+    if settings.purity and clusterer.fits and settings.method != KMEANS:
+        plain = _held_against(items, settings, make_clusterer(KMEANS), unit=unit, assign=assign)
+        baselines[KMEANS] = [figures(c) for c in plain]
+    about = {"encoder_hash": given.meta["encoder_hash"], "level": settings.level, "unit": unit}
+    ClusterModel(settings.method, [c.clusters for c in clusterings], about).save(out / "model")
     write_predictions(out, _table(items, clusterings), meta=_meta(given, origin, settings, out))
     index = FlatIndex.build(np.asarray(items.vectors))
     index.save(out / "index.faiss")
-    result = _result(items, clusterings, baselines, settings, out, unit=unit)
+    write_sheets(out, items, clusterings, origin.store, level=settings.level, unit=unit)
+    for name, other in swept(settings, clusterer).items() if settings.purity else ():
+        baselines[name] = [figures(c) for c in _held_against(items, settings, other, unit=unit, assign=assign)]
+    result = _result(items, clusterings, baselines, settings, out, unit=unit, fits=clusterer.fits)
+    if choice is not None:
+        result["choice"] = choice.to_json()
     if settings.purity:
         _say_whom_it_has_seen(result, items, origin)
         result["neighbors"] = _neighbors(items, index, unit=unit, seed=settings.seed)
-        _write_scores(out, result, settings.seed)
+        result |= beside_semantic(items, settings, clusterer, unit=unit, split=result["split"])
+        more = more_scores(
+            items,
+            clusterings,
+            split=result["split"],
+            unit=unit,
+            seed=settings.seed,
+            other=settings.other,
+            store=origin.store,
+            baselines=baselines,
+        )
+        for row, figures_too in zip(result["results"], more.figures, strict=True):
+            row.update(figures_too)
+        result |= more.result
+        write_scores(out, result, settings.seed, more.rows)
     run.finish(result)
+    return _named(out, settings)
+
+
+def _named(out: Path, settings: ClusterSettings) -> Predictions:
+    """The finished run; its clusters get names where a person gave them some."""
+    if settings.names is not None:
+        name_clusters(out, settings.names)
     return Predictions.load(out)
 
 
-def _clusterings(items: Embeddings, settings: ClusterSettings, *, unit: str) -> list[Clustering]:
+def _clusterings(
+    items: Embeddings, settings: ClusterSettings, clusterer: Clusterer, *, unit: str, assign: Assigns | None = None
+) -> list[Clustering]:
     """Cluster one set of embeddings; labels reach the scores only."""
     return cluster_and_score(
         np.asarray(items.vectors),
@@ -112,59 +180,56 @@ def _clusterings(items: Embeddings, settings: ClusterSettings, *, unit: str) -> 
         splits=items.column("split"),
         labels=items.column("label") if settings.purity else None,
         unit=unit,
+        clusterer=clusterer,
+        assign=assign,
     )
 
 
-def _baseline_encoders(given: Embeddings, origin: Origin, settings: ClusterSettings) -> dict[str, Encodes | None]:
-    """Encoders that learned nothing, and those that the user names; None for what can't be had, with a word."""
-    networks: dict[str, Encodes | None] = {
-        "pixels": load_encoder("pixels"),
-        "random": _untrained(given, origin, settings.seed),
-    }
-    for text in settings.baseline:
-        name, equals, path = text.partition("=")
-        # The name becomes a folder's.
-        if not equals or name in networks or not re.fullmatch(r"[\w-]+", name):
-            raise InputError(f"--baseline {text!r} must read NAME=ENCODER with a name of its own, such as old=run1")
-        networks[name] = load_encoder(path)
-    if origin.store is None:
-        warn(f"baselines are left out: {origin.store_problem}")
-        return dict.fromkeys(networks)
-    if networks["random"] is None:
-        warn(f"the baseline of an untrained encoder is left out: {origin.encoder_problem}")
-    return networks
+def _held_against(
+    items: Embeddings, settings: ClusterSettings, clusterer: Clusterer, *, unit: str, assign: Assigns | None = None
+) -> list[Clustering]:
+    """A baseline, clustered, with its labeling cost."""
+    clusterings = _clusterings(items, settings, clusterer, unit=unit, assign=assign)
+    for c in clusterings:
+        if c.scores is not None:
+            c.scores.update(naming_figures(items, c, split=c.scores["split"], unit=unit, seed=settings.seed))
+    return clusterings
 
 
-def _baselines(
-    networks: Mapping[str, Encodes | None], origin: Origin, settings: ClusterSettings, out: Path, *, unit: str
-) -> dict[str, list[dict[str, Any]] | None]:
-    """The same clustering and scores for the baselines, on the same frames."""
-    scored: dict[str, list[dict[str, Any]] | None] = {}
-    for name, network in networks.items():
-        if network is None or origin.store is None:
-            scored[name] = None
-            continue
-        folder = out / "baselines" / name
-        if not (folder / "meta.json").exists():
-            write_embeddings(
-                origin.store, network, folder, batch_size=256, device=settings.device, meta={"encoder": name}
-            )
-        embedded = origin.with_labels(Embeddings.load(folder), labels=settings.labels, column=settings.label_column)
-        embedded = embedded.per_clip() if settings.level == "clip" else embedded
-        scored[name] = [_row(c) for c in _clusterings(embedded, settings, unit=unit)]
-    return scored
+def _method(given: Embeddings, settings: ClusterSettings) -> tuple[ClusterSettings, Clusterer, str | None]:
+    """The settings and the method that they name; with --model its own method and k, and the hash of its weights."""
+    if settings.model is None:
+        clusterer_class: type[Clusterer] = CLUSTERERS[settings.method]
+        own = settings_of_method(
+            clusterer_class.settings_class,
+            method=settings.method,
+            assignments=settings.method_set,
+            values=first_lambda(settings),
+        )
+        return settings, clusterer_class(own), None
+    model = ClusterModel.load(settings.model)
+    if model.about["encoder_hash"] != given.meta["encoder_hash"]:
+        raise InputError(
+            f"--model {settings.model} has clusters of another encoder's embeddings (hash); embed with the encoder "
+            "that they were fitted on, or leave --model out and fit anew"
+        )
+    if settings.method_set or settings.lam or settings.choose_k:
+        raise InputError("--model brings clusters that are fitted; leave --method-set, --lam and --choose-k out")
+    return replace(settings, method=model.method, k=tuple(model.ks)), Fitted(model), model.hash()
 
 
-def _untrained(given: Embeddings, origin: Origin, seed: int) -> Encoder | None:
-    """An untrained network of the encoder's own architecture; of the usual one where a baseline was clustered."""
-    if origin.encoder is not None:
-        return random_encoder(origin.encoder, seed=seed)
-    return random_encoder(seed=seed) if given.meta.get("encoder") in ("random", "pixels") else None
-
-
-def _row(clustering: Clustering) -> dict[str, Any]:
-    warning = {"warning": "; ".join(clustering.warnings)} if clustering.warnings else {}
-    return {**(clustering.scores or {}), **warning}
+def _choose_k(items: Embeddings, settings: ClusterSettings, *, unit: str) -> Choice:
+    """Which of the listed k other patients repeat, decided on the items that clusters are fitted on."""
+    splits = items.column("split")
+    has_train = (splits == "train").any()
+    return choose_k(
+        np.asarray(items.vectors),
+        ks=settings.k,
+        unit_ids=items.column("unit_id"),
+        seed=settings.seed,
+        rows=np.flatnonzero(splits == "train") if has_train else None,
+        unit=unit,
+    )
 
 
 def _result(
@@ -175,11 +240,12 @@ def _result(
     out: Path,
     *,
     unit: str,
+    fits: bool,
 ) -> dict[str, Any]:
     split = items.column("split")
     fitted = split == "train" if any(word is not None for word in split) else np.ones(len(items), dtype=bool)
     if settings.purity:
-        rows = [_row(c) for c in clusterings]
+        rows = [figures(c) for c in clusterings]
         about = {name: rows[0][name] for name in ("n", "n_patients", "split")}
     else:
         rows = [
@@ -195,7 +261,7 @@ def _result(
         "unit": unit,
         "groups": "patient" if unit == "patient" else f"{unit}s",
         **about,
-        "n_fitted": int(fitted.sum()),
+        "n_fitted": int(fitted.sum()) if fits else 0,
         "n_unlabelled": len(items) - len(labels),
         "classes": {str(label): labels.count(label) for label in sorted(set(labels))},
     }
@@ -254,47 +320,6 @@ def _meta(given: Embeddings, origin: Origin, settings: ClusterSettings, out: Pat
         "embeddings": relative(given.path, out) if given.path else None,
         "encoder": relative(origin.encoder_path, out) if origin.encoder_path else None,
     }
-
-
-def _write_model(folder: Path, clusterings: list[Clustering]) -> None:
-    """The centroids for each k: what assigns new embeddings."""
-    folder.mkdir(exist_ok=True)
-    write_atomic(folder / "model.safetensors", save({f"centroids_{c.k}": c.centroids for c in clusterings}))
-    write_json(
-        folder / "config.json",
-        {"schema": "sslecho.kmeans", "version": 1, "ks": [c.k for c in clusterings], "normalize": True},
-    )
-
-
-def _write_scores(out: Path, result: Mapping[str, Any], seed: int) -> None:
-    """All figures as tidy rows."""
-    rows = []
-    for source, figures in {"encoder": result["results"], **result["baselines"]}.items():
-        for row in figures or ():
-            about = {
-                "source": source,
-                "k": row["k"],
-                "n_patients": row["n_patients"],
-                "seed": seed,
-                "split": row["split"],
-            }
-            for metric in (
-                "purity",
-                "purity_chance",
-                "transfer_purity",
-                "coverage",
-                "inverse_purity",
-                "nmi",
-                "ami",
-                "ari",
-                "accuracy",
-            ):
-                low, high = (row.get(f"{metric}_{end}") for end in ("low", "high"))
-                rows.append({"metric": metric, "value": row[metric], "low": low, "high": high, **about})
-    path = out / "scores.parquet"
-    temporary = path.with_suffix(".part")
-    pq.write_table(pa.Table.from_pylist(rows), temporary)
-    temporary.replace(path)
 
 
 def _hash_of(*columns: np.ndarray) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from sslecho.api.method_settings import settings_of_method
 from sslecho.api.nouns import as_store, counts, groups
 from sslecho.api.pretrain_encoder import embed_sample, new_encoder, picture_size, say_match
 from sslecho.api.pretrain_frames import frames_a_step, repeated_clips, training_frames, training_rows
@@ -19,7 +20,7 @@ from sslecho.api.pretrain_watch import watched
 from sslecho.api.settings import PretrainSettings
 from sslecho.config import build, identity, to_toml
 from sslecho.data.store import Store
-from sslecho.errors import InputError, SettingsError, SslechoError
+from sslecho.errors import InputError, SslechoError
 from sslecho.models.encoder import Encoder
 from sslecho.models.weight_files import read_weights
 from sslecho.objectives import OBJECTIVES
@@ -208,16 +209,9 @@ def _method_settings(objective_class: type[Objective], settings: PretrainSetting
     Raises:
         SettingsError: all that are unknown or break a rule, and which there are.
     """
-    values: dict[str, Any] = {} if settings.temperature is None else {"temperature": settings.temperature}
-    problems = []
-    for text in settings.method_set:
-        key, equals, written = text.partition("=")
-        if not equals or not key or key in values:
-            problems.append(f"--method-set {text!r} must read KEY=VALUE, each KEY once")
-        values[key] = written
-    if problems:
-        raise SettingsError(problems)
-    try:
-        return build(objective_class.settings_class, values)
-    except SettingsError as error:
-        raise SettingsError([f"--method {settings.method}: {problem}" for problem in error.problems]) from None
+    return settings_of_method(
+        objective_class.settings_class,
+        method=settings.method,
+        assignments=settings.method_set,
+        values={} if settings.temperature is None else {"temperature": settings.temperature},
+    )

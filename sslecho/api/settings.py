@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sslecho.config import option
 from sslecho.data.layouts import LAYOUT_CHOICES
 from sslecho.objectives import OBJECTIVES
+from sslecho.tasks.clusterers import CLUSTERERS
 
 
 @dataclass(frozen=True)
@@ -200,8 +201,18 @@ class EmbedSettings(Machine):
 class ClusterSettings(Machine):
     """Embeddings to clusters and their scores."""
 
-    method: str = option("kmeans", "How to cluster.", choices=("kmeans",))
+    method: str = option("kmeans", "How to cluster.", choices=CLUSTERERS)
     k: tuple[int, ...] = option((5, 10, 20), "Numbers of clusters.", minimum=2)
+    choose_k: bool = option(False, "Say which of these k other patients repeat, without a look at labels.")
+    model: str | None = option(
+        None, "A run whose clusters assign these embeddings, with its method and k; nothing is fitted.", is_path=True
+    )
+    method_set: tuple[str, ...] = option(
+        (), "Settings of the method, KEY=VALUE,…; docs/clustering.md has them, an unknown KEY lists them."
+    )
+    lam: tuple[float, ...] = option(
+        (), "Lambda of fusc and turtle: how strongly sizes are held to the prior; several are compared.", minimum=0.0
+    )
     purity: bool = option(False, "Score against labels; they are used only here, never while clustering.")
     level: str = option("clip", "What is clustered: a clip is the mean of its frames.", choices=("clip", "frame"))
     labels: str | None = option(None, "CSV with clip_id and label, in place of the store's labels.", is_path=True)
@@ -210,7 +221,53 @@ class ClusterSettings(Machine):
     encoder: str | None = option(None, "The encoder; by default the one that is recorded.", decides=False, is_path=True)
     device: str = option("auto", "Where to embed baselines.", choices=("auto", "cpu", "cuda"), decides=False)
     baseline: tuple[str, ...] = option((), "Further encoders to compare with, NAME=RUN.", is_path=True)
+    other: tuple[str, ...] = option(
+        ("other",), "Labels that are no class but what is left over; labeling cost is told with and without them."
+    )
+    names: str | None = option(
+        None,
+        "A naming/clusters_K.csv of this run, filled in: its names become named/labels.csv.",
+        decides=False,
+        is_path=True,
+    )
     seed: int = option(0, "Decides every random number.", minimum=0)
+
+
+@dataclass(frozen=True)
+class PropagateSettings(Machine):
+    """A few labels to all embeddings that they reach."""
+
+    labels: str | None = option(
+        None, "CSV with clip_id and the labels to start from; by default the store's.", is_path=True
+    )
+    label_column: str = option("label", "The column that holds the label.")
+    level: str = option("clip", "What gets labels: a clip is the mean of its frames.", choices=("clip", "frame"))
+    precision: float = option(
+        0.95,
+        "Share of the propagated labels that is to be right; the others are left out. 0: a label wherever one reaches.",
+        minimum=0.0,
+        maximum=0.999,
+    )
+    confidence: float = option(0.95, "Of the promise that it is.", minimum=0.5, maximum=0.999)
+    neighbors: int = option(10, "Neighbors that each item passes labels to.", minimum=1, maximum=1000)
+    alpha: float = option(
+        0.8, "How far labels spread; nearer to 1 for classes that lie apart.", minimum=0.01, maximum=0.999
+    )
+    own_patient: bool = option(True, "Items of one patient may be neighbors.")
+    class_mass: str = option(
+        "none",
+        "Weigh classes: none; or labels, so that their shares become those of the given labels, if drawn at random.",
+        choices=("none", "labels"),
+    )
+    prior: tuple[str, ...] = option((), "Shares of classes in the archive where they are known, CLASS=SHARE,….")
+    audit_errors: int = option(
+        0, "Wrong labels that the audit sample may hold; choose it before you check: none takes 59, one 93.", minimum=0
+    )
+    checked: str | None = option(
+        None, "The audit.csv of this run, filled in: says what precision may be claimed.", decides=False, is_path=True
+    )
+    store: str | None = option(None, "The store; by default the one that is recorded.", decides=False, is_path=True)
+    seed: int = option(0, "Decides the graph, the folds and the audit sample.", minimum=0)
 
 
 @dataclass(frozen=True)

@@ -39,12 +39,14 @@ class Said:
         lines: the main figures for a reader, on stdout where no JSON is asked for.
         closing: the last line on stderr: what was written, and the next command to try.
         exit_code: for work that was done and found what the user wants to stop at.
+        anew: whether something was done although a result stood there already.
     """
 
     result: dict[str, Any]
     lines: list[str] = field(default_factory=list)
     closing: str = ""
     exit_code: int = 0
+    anew: bool = False
 
 
 def add_command(
@@ -161,7 +163,7 @@ def _border(
         said_so = f"an error that sslecho did not foresee: {type(error).__name__}: {error}"
         _fail(name, f"{said_so}; --debug shows where, and a report of it is welcome", 1, debug=debug)
     else:
-        if done_before:
+        if done_before and not said.anew:
             said = replace(said, result={**said.result, "already": True}, closing=_done_before(said.closing))
         _speak(said, as_json=as_json)
         if said.exit_code:

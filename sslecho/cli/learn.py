@@ -1,14 +1,16 @@
-"""Commands that learn from stores: pretrain, embed, cluster."""
+"""Commands that learn from stores: pretrain, embed, cluster, propagate, select."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sslecho.api.settings import ClusterSettings, EmbedSettings, PretrainSettings
+from sslecho.api.select_settings import SelectSettings
+from sslecho.api.settings import ClusterSettings, EmbedSettings, PretrainSettings, PropagateSettings
 from sslecho.cli.command import Call, Out, Said, add_command, result_of
 from sslecho.cli.data import StoreArgument
 
+SHOWN_PICKS = 10
 EmbeddingsArgument = Annotated[Path, typer.Argument(help="A folder that `sslecho embed` made.", show_default=False)]
 
 
@@ -48,7 +50,67 @@ def add_to(app: typer.Typer) -> None:
 
         cluster(embeddings, out, overwrite=call.overwrite, **call.options)
         result = result_of(out)
-        return Said(result, _table(result), f"wrote {out}; next: sslecho report {out} -o report.html")
+        named = result_of(out / "named") if call.options["names"] else None
+        result = {**result, "named": named} if named else result
+        return Said(
+            result,
+            [*_table(result), *_semantic(result), *_labeling_cost(result), *_which_k(result), *_named(named)],
+            f"wrote {out}; next: sslecho report {out} -o report.html",
+        )
+
+    @add_command(app, PropagateSettings)
+    def propagate(call: Call, embeddings: EmbeddingsArgument, out: Out) -> Said:
+        """Spread a few labels over all embeddings that they reach, and say what to check by hand."""
+        from sslecho.api.propagate import propagate
+
+        propagate(embeddings, out, overwrite=call.overwrite, **call.options)
+        result = result_of(out)
+        checked = bool(call.options["checked"])
+        again = f"fill in {out}/audit.csv and repeat the command with --checked {out}/audit.csv"
+        ingest = f"sslecho ingest SRC --labels {out}/labels.csv -o STORE"
+        closing = f"wrote {out}/result.json; next: {ingest}" if checked else f"wrote {out}; next: {again}"
+        return Said(result, _propagated(result), closing, anew=checked)
+
+    @add_command(app, SelectSettings)
+    def select(
+        call: Call,
+        embeddings: EmbeddingsArgument,
+        out: Annotated[Path, typer.Option("--out", "-o", help="The CSV to write.", show_default=False)],
+    ) -> Said:
+        """Say which clips to label first, from what has no label and is not in the test split."""
+        from sslecho.api.select import select_with_summary
+
+        selected = select_with_summary(embeddings, out, overwrite=call.overwrite, **call.options)
+        did = f"{out} was written before, nothing was done" if selected.result["already"] else f"wrote {out}"
+        fill = f"fill in its column `label`, then sslecho propagate {embeddings} --labels {out} -o propagated"
+        return Said(selected.result, _selected(selected.result, selected.table, selected.paths), f"{did}; next: {fill}")
+
+
+def _propagated(result: dict[str, Any]) -> list[str]:
+    """What was propagated, how good it is, and what to check."""
+    n = result["n_propagated"] + result["abstained"]
+    lines = [
+        f"{result['n_labelled']} given labels reach {n - result['unreached']} of {n} other {result['level']}s; "
+        f"{result['n_propagated']} got a label (coverage {result['coverage']:.1%})"
+    ]
+    if result["precision"] is not None:
+        low, high = result["precision_low"], result["precision_high"]
+        interval = "" if low is None else f" ({low:.3f}–{high:.3f})"
+        lines.append(
+            f"precision {result['precision']:.3f}{interval}, macro F1 {result['macro_f1']:.3f}, "
+            f"on {result['n_scored']} {result['level']}s of {result['n_scored_patients']} {result['unit']}s, "
+            f"split: {result['split']}"
+        )
+    if result["conflicts"]:
+        lines.append(f"{result['conflicts']} given labels disagree with their neighborhood: see conflicts.csv")
+    audit = result["audit"]
+    if "said" in audit:
+        return [*lines, audit["said"]]
+    return [
+        *lines,
+        f"to claim {audit['target']:.0%}: check the {audit['to_check']} labels of audit.csv, of which "
+        f"{audit['errors_allowed']} may be wrong",
+    ]
 
 
 def _verdict(result: dict[str, Any]) -> list[str]:
@@ -86,6 +148,48 @@ def _table(result: dict[str, Any]) -> list[str]:
     return lines + sorted(warnings)
 
 
+def _labeling_cost(result: dict[str, Any]) -> list[str]:
+    said = (result.get("naming") or {}).get("said")
+    return [f"labeling cost: {said}"] if said else []
+
+
+def _named(named: dict[str, Any] | None) -> list[str]:
+    """What names that a person gave have brought."""
+    if named is None:
+        return []
+    words = f"{named['clusters_named']} of {named['k']} clusters have names: {named['n_named']} of {named['n']} items"
+    return [f"{words} ({named['coverage']:.1%}) are labeled in {named['out']}; give it to --labels"]
+
+
+def _which_k(result: dict[str, Any]) -> list[str]:
+    """What patients that were left out say of each k, and the answer."""
+    if result.get("choice") is None:
+        return []
+    lines = [
+        f"k {row['k']}: prediction strength {row['strength']:.2f} ({row['low']:.2f}–{row['high']:.2f} over halvings), "
+        f"separation {row['separation']:.2f}"
+        for row in result["choice"]["tried"]
+    ]
+    return [*lines, f"which k? {result['choice']['words']}"]
+
+
+def _semantic(result: dict[str, Any]) -> list[str]:
+    """Of fusc and turtle: the linear probe, and whose neighbors share a label."""
+    lines = []
+    probe, near = result.get("probe"), result.get("neighbor_purity")
+    if probe:
+        lines.append(
+            f"linear probe, which learned from labels: accuracy {probe['accuracy']:.3f} "
+            f"({probe['accuracy_low']:.3f}–{probe['accuracy_high']:.3f}), balanced {probe['balanced_accuracy']:.3f}"
+        )
+    if near:
+        shares = ", ".join(
+            f"{near[name]:.3f} without {name}" for name in ("nothing", "clip", "patient") if near[name] is not None
+        )
+        lines.append(f"neighbors with the item's own label: {shares.replace('nothing', 'exception')}")
+    return lines
+
+
 def _line(name: str, row: dict[str, Any]) -> str:
     if row["transfer_purity"] is None:
         transfer = "–"
@@ -96,3 +200,20 @@ def _line(name: str, row: dict[str, Any]) -> str:
         f"{name:10} {row['k']:5d} {row['purity']:7.3f} {row['purity_chance']:7.3f} {transfer:>24} {coverage:>9} "
         f"{row['nmi']:5.2f}"
     )
+
+
+def _selected(result: dict[str, Any], table: Any, paths: dict[str, str]) -> list[str]:
+    """The first picks with their files, how they spread, and what their labels are not for."""
+    rows = table.slice(0, SHOWN_PICKS).to_pylist()
+    lines = [f"{row['rank']:4d}  {paths.get(row['clip_id'], row['clip_id'])}: {row['reason']}" for row in rows]
+    if result["n"] > len(rows):
+        lines.append(f"  …  and {result['n'] - len(rows)} more")
+    labeled = f", {result['n_labelled']} labeled already" if result["n_labelled"] else ""
+    return [
+        *lines,
+        f"{result['n']} of {result['n_candidates']} clips, of {result['n_patients']} of "
+        f"{result['n_candidate_patients']} {result['unit']}s (at most {result['per_patient']} of one), "
+        f"by {result['method']}; split: {result['split']}{labeled}",
+        f"{result['clusters_reached']} of {result['clusters']} clusters have a label or will have one",
+        f"not for tests: {result['not_for_tests']}",
+    ]

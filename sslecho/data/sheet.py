@@ -65,31 +65,41 @@ class SheetRow(NamedTuple):
     frames: UInt8[np.ndarray, "n h w"]
 
 
-def labeled_sheet(rows: Sequence[SheetRow]) -> Image.Image:
+def labeled_sheet(rows: Sequence[SheetRow], *, groups: Sequence[tuple[str, int]] = ()) -> Image.Image:
     """Rows of gray frames of one size, each with its label.
 
+    Args:
+        groups: headings, and how many frames of each row stand under each; a wider gap parts them.
+
     Raises:
-        ValueError: no row, or rows of other shapes.
+        ValueError: no row, rows of other shapes, or headings for another number of frames.
     """
     shapes = {row.frames.shape for row in rows}
     if len(shapes) != 1:
         raise ValueError(f"rows must have frames of one number and size, not of {sorted(shapes)}")
     ((count, height, width),) = shapes
+    if groups and sum(n for _, n in groups) != count:
+        raise ValueError(f"headings for {sum(n for _, n in groups)} of {count} frames")
     size = max(11, height // 9)
     bold, small = ImageFont.load_default(size=size), ImageFont.load_default(size=round(size * 0.85))
     lines = [(row.label, row.note.split("\n") if row.note else []) for row in rows]
     margin = 2 * GAP + round(
         max(max(bold.getlength(label), *(small.getlength(line) for line in [*note, ""])) for label, note in lines)
     )
-    sheet = Image.new("L", (margin + count * (width + GAP) + GAP, len(rows) * (height + GAP) + GAP), PAPER)
+    group_of = [number for number, (_, n) in enumerate(groups) for _ in range(n)] or [0] * count
+    lefts = [margin + place * (width + GAP) + group_of[place] * 4 * GAP for place in range(count)]
+    head = round(1.6 * size) if groups else 0
+    sheet = Image.new("L", (lefts[-1] + width + 2 * GAP, head + len(rows) * (height + GAP) + GAP), PAPER)
     draw = ImageDraw.Draw(sheet)
+    for number, (heading, n) in enumerate(groups):
+        draw.text((lefts[group_of.index(number)], GAP), _fitting(heading, bold, n * width), fill=INK, font=bold)
     for number, row in enumerate(rows):
-        top = GAP + number * (height + GAP)
+        top = head + GAP + number * (height + GAP)
         draw.text((GAP, top), row.label, fill=INK, font=bold)
         for line, words in enumerate(lines[number][1]):
             draw.text((GAP, top + round(1.4 * size) + round(line * 1.15 * size)), words, fill=90, font=small)
         for place, frame in enumerate(row.frames):
-            sheet.paste(Image.fromarray(frame), (margin + place * (width + GAP), top))
+            sheet.paste(Image.fromarray(frame), (lefts[place], top))
     return sheet
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, Int64, Shaped
+from jaxtyping import Float64, Int, Int64, Shaped
 from scipy.optimize import linear_sum_assignment
 
 from sslecho.errors import InputError
@@ -62,7 +62,18 @@ def purity_chance(
     clip_ids: Shaped[np.ndarray, "n"] | Sequence[Any],
     rng: np.random.Generator,
 ) -> float:
-    """Mean purity where the labels of whole clips were shuffled: what clusters reach that know clips but no labels.
+    """Mean of `purity_shuffled`: what clusters reach that know clips but no labels."""
+    return float(purity_shuffled(labels, clusters, clip_ids=clip_ids, rng=rng).mean())
+
+
+def purity_shuffled(
+    labels: Shaped[np.ndarray, "n"] | Sequence[Any],
+    clusters: Int[np.ndarray, "n"],
+    *,
+    clip_ids: Shaped[np.ndarray, "n"] | Sequence[Any],
+    rng: np.random.Generator,
+) -> Float64[np.ndarray, "shuffles"]:
+    """Purity where the labels of whole clips were shuffled, for each of 100 shuffles.
 
     A clip gets the labels of another clip. Where the donor's frames have different labels, its sequence of labels is
     stretched to the receiver's length; with one label a clip this is a permutation of the clips' labels. Shuffling
@@ -77,12 +88,12 @@ def purity_chance(
     lengths = np.bincount(clips)
     starts = np.cumsum(lengths) - lengths
     within = np.arange(len(clips)) - starts[clips]
-    total = 0.0
-    for _ in range(N_SHUFFLES):
+    purities = np.empty(N_SHUFFLES)
+    for shuffle in range(N_SHUFFLES):
         donor = rng.permutation(len(lengths))[clips]
         shuffled = codes[starts[donor] + within * lengths[donor] // lengths[clips]]
-        total += purity(_table(shuffled, clusters, len(names), len(used)))
-    return total / N_SHUFFLES
+        purities[shuffle] = purity(_table(shuffled, clusters, len(names), len(used)))
+    return purities
 
 
 def evaluate(

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int, Int64, Shaped
+from jaxtyping import Float64, Int, Shaped
 
 from sslecho.metrics.intervals import drawn_ratios, percentiles, too_few
 from sslecho.metrics.labels import MISSING, encode, encode_groups
+from sslecho.metrics.unit_counts import halves, hits, majority_names, of_units, unit_counts
 
 N_HALVINGS = 50  # each is used in both directions
 DRAWS_PER_HALF = 20  # 2,000 bootstrap draws together
@@ -63,53 +64,59 @@ def transfer_purity(
     if n_units < 2:
         reason = f"transfer purity needs labeled items of at least 2 {unit}s, and there are {n_units}: one half names, "
         return TransferPurity(None, None, None, None, reason + "the other is scored")
-    counts = _counts(units, clusters[labeled], codes[labeled], len(names))
+    used = np.unique(clusters[labeled], return_inverse=True)[1]
+    counts = unit_counts(units, used, codes[labeled], n_labels=len(names))
     values, coverages, draws = [], [], []
-    for _ in range(N_HALVINGS):
-        first = np.zeros(n_units, bool)
-        first[rng.permutation(n_units)[: n_units // 2]] = True
-        for naming in (first, ~first):
-            right, named, size = _score(counts, naming)
-            values.append(right.sum() / size.sum())
-            coverages.append(named.sum() / size.sum())
-            draws.append(drawn_ratios(right, size, rng=rng, n_draws=DRAWS_PER_HALF))
+    for naming in halves(n_units, n_halvings=N_HALVINGS, rng=rng):
+        right, named, size = hits(of_units(counts, ~naming), majority_names(of_units(counts, naming)))
+        values.append(right.sum() / size.sum())
+        coverages.append(named.sum() / size.sum())
+        draws.append(drawn_ratios(right, size, rng=rng, n_draws=DRAWS_PER_HALF))
     low, high = percentiles(np.concatenate(draws))
     return TransferPurity(float(np.mean(values)), low, high, float(np.mean(coverages)), too_few(n_units, unit=unit))
 
 
-class _Counts(NamedTuple):
-    """Items by unit, cluster and label: one row for each combination that occurs."""
+class HeldOut(NamedTuple):
+    """Of each item, the share of halvings in which the half without its unit named its cluster; NaN without a label.
 
-    unit: Int64[np.ndarray, "r"]
-    cluster: Int64[np.ndarray, "r"]
-    label: Int64[np.ndarray, "r"]
-    n: Int64[np.ndarray, "r"]
-    n_clusters: int
-    n_labels: int
+    Attributes:
+        right: gave it the item's label for a name.
+        named: gave it any name.
+    """
 
-
-def _counts(
-    units: Int64[np.ndarray, "m"], clusters: Int[np.ndarray, "m"], codes: Int64[np.ndarray, "m"], n_labels: int
-) -> _Counts:
-    used, clusters = np.unique(clusters, return_inverse=True)
-    n_clusters = len(used)
-    cells, n = np.unique((units * n_clusters + clusters) * n_labels + codes, return_counts=True)
-    rest, label = np.divmod(cells, n_labels)
-    unit, cluster = np.divmod(rest, n_clusters)
-    return _Counts(unit, cluster, label, n, n_clusters, n_labels)
+    right: Float64[np.ndarray, "n"]
+    named: Float64[np.ndarray, "n"]
 
 
-def _score(counts: _Counts, naming: Bool[np.ndarray, "u"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each unit of the other half: items with the right name, items with a name, items."""
-    names = naming[counts.unit]
-    votes = np.bincount(
-        counts.cluster[names] * counts.n_labels + counts.label[names],
-        weights=counts.n[names],
-        minlength=counts.n_clusters * counts.n_labels,
-    ).reshape(counts.n_clusters, counts.n_labels)
-    name = np.where(votes.sum(1) > 0, votes.argmax(1), MISSING)  # argmax: the first of equals
-    unit, given, n = counts.unit[~names], name[counts.cluster[~names]], counts.n[~names]
-    right = np.bincount(unit, weights=n * (given == counts.label[~names]), minlength=len(naming))
-    named = np.bincount(unit, weights=n * (given != MISSING), minlength=len(naming))
-    size = np.bincount(unit, weights=n, minlength=len(naming))
-    return right[~naming], named[~naming], size[~naming]
+def held_out(
+    labels: Shaped[np.ndarray, "n"] | Sequence[Any],
+    clusters: Int[np.ndarray, "n"],
+    *,
+    unit_ids: Shaped[np.ndarray, "n"] | Sequence[Any],
+    rng: np.random.Generator,
+) -> HeldOut:
+    """Transfer purity item by item, so that it can be looked at by class, device or patient.
+
+    Args:
+        labels, clusters, unit_ids: as in `transfer_purity`.
+
+    Returns:
+        All NaN where fewer than two units have a labeled item.
+    """
+    codes, names = encode(labels)
+    labeled = codes != MISSING
+    right, named = np.full(len(codes), np.nan), np.full(len(codes), np.nan)
+    units = np.unique(encode_groups(unit_ids, what="unit_id")[labeled], return_inverse=True)[1]
+    n_units = int(units.max(initial=-1)) + 1
+    if n_units < 2:
+        return HeldOut(right, named)
+    used, own = np.unique(clusters[labeled], return_inverse=True)[1], codes[labeled]
+    counts = unit_counts(units, used, own, n_labels=len(names))
+    was_right, was_named = np.zeros(len(own)), np.zeros(len(own))
+    for naming in halves(n_units, n_halvings=N_HALVINGS, rng=rng):
+        given = majority_names(of_units(counts, naming))[used]
+        scored = ~naming[units]
+        was_right += scored & (given == own)
+        was_named += scored & (given != MISSING)
+    right[labeled], named[labeled] = was_right / N_HALVINGS, was_named / N_HALVINGS
+    return HeldOut(right, named)

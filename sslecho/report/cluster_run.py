@@ -1,7 +1,7 @@
 """What a folder of `sslecho cluster` holds, read for a page; what is gone since is noted, not fatal."""
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -155,18 +155,18 @@ class ClusterRun:
 
     @property
     def chosen_k(self) -> int:
-        """The k that the page speaks of, chosen without looking at its score.
-
-        The k nearest to the number of classes, the larger of two equally near; without labels the middle one.
-        """
-        n_classes = len(self.classes)
-        if not n_classes:
-            return self.ks[len(self.ks) // 2]
-        return min(self.ks, key=lambda k: (abs(k - n_classes), -k))
+        """The k that the page speaks of, chosen without looking at its score."""
+        return nearest_k(self.ks, len(self.classes))
 
     def column(self, name: str) -> list[Any]:
         """A column of the items; Nones where there is no such column."""
         return self.items[name].to_pylist() if name in self.items.column_names else [None] * self.items.num_rows
+
+
+def nearest_k(ks: Sequence[int], n_classes: int) -> int:
+    """The k nearest to the number of classes, the larger of two equally near; without labels the middle one."""
+    ks = sorted(ks)
+    return min(ks, key=lambda k: (abs(k - n_classes), -k)) if n_classes else ks[len(ks) // 2]
 
 
 def _find(folder: Path) -> Path:

@@ -30,7 +30,7 @@ def draw_scores(
     width: float = 9.4,
     dpi: int = DPI,
 ) -> bytes:
-    """A PNG of `width` x 3.9 inches: transfer purity with its interval, and purity with its chance.
+    """A PNG of `width` x 3.9 inches: transfer purity and purity with their intervals, and purity's chance.
 
     Both axes run from 0 to 1, so that a small gain looks small.
 
@@ -59,10 +59,11 @@ def draw_scores(
             labels.append((most_frequent, "one label for all", theme.muted, False))
         if metric == "purity":
             labels.append(_draw_chance(axes, _by_k(results), theme))
-        _label_ends(axes, [label for label in labels if label is not None])
-    _head(left, "Transfer purity", f"named on half of the {unit}s, scored on the others; band: 95 % interval", theme)
-    _head(right, "Purity", "majority label within each cluster; dashed: labels of whole clips shuffled", theme)
-    _foot(figure, height, footer, stamp, theme)
+        label_ends(axes, [label for label in labels if label is not None])
+    head(left, "Transfer purity", f"named on half of the {unit}s, scored on the others; band: 95 % interval", theme)
+    bounds = "; bands: 95 %" if any(entry.get("purity_low") is not None for entry in results) else ""
+    head(right, "Purity", f"majority label of each cluster; dashed: labels of whole clips shuffled{bounds}", theme)
+    foot(figure, height, footer, stamp, theme)
     return png_of(figure, dpi=dpi)
 
 
@@ -120,7 +121,7 @@ def _draw_by_epoch(
         lines = [line for line in log if line.get(field) is not None]
         axes = figure.add_axes((left, 0.18, wide, 0.56))
         plain_axes(axes, theme)
-        _head(axes, title, subtitle, theme)
+        head(axes, title, subtitle, theme)
         if not lines:
             axes.set_xticks([])
             axes.set_yticks([])
@@ -204,12 +205,15 @@ def _draw_chance(axes: Axes, entries: list[Mapping[str, Any]], theme: Theme) -> 
     if not known:
         return None
     values = [entry["purity_chance"] for entry in known]
+    if all(entry.get("purity_chance_low") is not None for entry in known):
+        low, high = ([entry[f"purity_chance_{end}"] for entry in known] for end in ("low", "high"))
+        axes.fill_between([entry["k"] for entry in known], low, high, color=theme.muted, alpha=0.2, linewidth=0)
     axes.plot([entry["k"] for entry in known], values, color=theme.accent, linewidth=1.3, linestyle=(0, (4, 3)),
               marker="_" if len(known) == 1 else None, markersize=14, alpha=0.85)  # fmt: skip
     return values[-1], "chance", theme.accent, False
 
 
-def _label_ends(axes: Axes, labels: list[tuple[float, str, str, bool]]) -> None:
+def label_ends(axes: Axes, labels: list[tuple[float, str, str, bool]]) -> None:
     """Names at the lines' right ends instead of a legend, moved apart where lines end close together."""
     places = spread([label[0] for label in labels], gap=0.062, low=0.02, high=0.99)
     for (value, name, color, main), place in zip(labels, places, strict=True):
@@ -224,14 +228,16 @@ def short(value: float) -> str:
     return f"{value:.2f}".removeprefix("0")
 
 
-def _head(axes: Axes, title: str, subtitle: str, theme: Theme) -> None:
+def head(axes: Axes, title: str, subtitle: str, theme: Theme) -> None:
+    """Title and subtitle above a panel, left of its axes."""
     axes.annotate(title, (0, 1), xycoords="axes fraction", xytext=(-18, 25), textcoords="offset points",
                   color=theme.ink, size=11.5, weight="bold")  # fmt: skip
     axes.annotate(subtitle, (0, 1), xycoords="axes fraction", xytext=(-18, 12), textcoords="offset points",
                   color=theme.muted, size=7.5)  # fmt: skip
 
 
-def _foot(figure: Figure, height: float, footer: str, stamp: str | None, theme: Theme) -> None:
+def foot(figure: Figure, height: float, footer: str, stamp: str | None, theme: Theme) -> None:
+    """What the figure is of, and on the right what makes it doubtful."""
     figure.text(0.017, 0.16 / height, drawable(footer, longest=150), color=theme.muted, size=7.5, parse_math=False)
     if stamp:
         figure.text(0.983, 0.16 / height, drawable(stamp, longest=100), color=theme.second, size=7.5, weight="bold",

@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from sslecho.report.cards import add_thumbnails, cards_of
+from sslecho.report.cluster_groups import groups_section
+from sslecho.report.cluster_naming import baselines_table, draw_naming, naming_intro, naming_table
 from sslecho.report.cluster_run import ClusterRun, Training
 from sslecho.report.curves import draw_health, draw_scores, draw_training
 from sslecho.report.figure import DARK, LIGHT, Theme
@@ -60,6 +62,11 @@ def build_page(run: ClusterRun, layout: Layout | None) -> str:
     parts = []
     if said is not None:
         parts += [("result", "Result", result_section(run, said)), ("curves", "Against k", _curves(run))]
+    if (run.result.get("naming") or {}).get("points"):
+        parts.append(("naming", "Labeling cost", _naming(run)))
+    for_whom = groups_section(run)
+    if for_whom:
+        parts.append(("groups", "For whom", for_whom))
     if layout is not None:
         parts.append(("map", "Map", _maps(run, layout)))
     parts.append(("clusters", "Clusters", clusters_section(run, cards)))
@@ -184,6 +191,28 @@ def _curves(run: ClusterRun) -> str:
         "chance. The shaded k is the one this page speaks of."
     )
     return section("curves", "How does it depend on the number of clusters?", intro, figure + guide(run) + table(run))
+
+
+def _naming(run: ClusterRun) -> str:
+    naming = run.result["naming"]
+    first = naming["points"][0]
+    footer = f"n = {counted(int(first['n']), run.level)} · {counted(int(first['n_patients']), run.unit)}"
+    figure = _both(
+        lambda theme: draw_naming(
+            naming["points"],
+            k=run.chosen_k,
+            m=naming["m"],
+            agreement=naming["agreement"],
+            unit=run.unit,
+            footer=f"{footer} · split: {run.split} · a cluster whose images disagree stays unnamed",
+            stamp=run.stamp,
+            theme=theme,
+        ),
+        alt="Share of the archive that is named, and precision, against images per cluster and number of clusters",
+        wide=True,
+    )
+    body = figure + baselines_table(run, encoder_name(run)) + naming_table(run)
+    return section("naming", "What does naming the clusters cost?", naming_intro(run), body)
 
 
 def _maps(run: ClusterRun, layout: Layout) -> str:

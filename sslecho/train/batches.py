@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
+from sslecho.data.neighbor_partners import NeighborPartners
 from sslecho.data.partners import Partners
 from sslecho.data.sampler import class_batches, clip_batches, epoch_batches
 from sslecho.objectives.objective import Known, Now
@@ -32,6 +33,8 @@ class Frames:
         sectors: the sector of every frame, see views/sector.py; None where it is not known.
         time_s: the time of every frame of the store in its clip, in seconds, NaN where unknown; None knows none.
         max_gap_s: partners are drawn from frames that are less than this apart in time; None takes the whole group.
+        neighbor_ids: the places in `rows` of each of them's neighbors, -1 for none; the second view is then a
+            neighbor's, and `partner_group` does not count.
         batches: how they come together: "frames", "clips" or "classes" (which needs labels), see data/sampler.py.
     """
 
@@ -44,6 +47,7 @@ class Frames:
     sectors: Any | None = None
     time_s: Float64[np.ndarray, " n_frames"] | None = None
     max_gap_s: float | None = None
+    neighbor_ids: Int64[np.ndarray, "n j"] | None = None
     batches: str = "frames"
 
     @property
@@ -58,7 +62,9 @@ def row_batches(
     """Rows and partners' rows for each step from `start` on, this process's share of them."""
     per_epoch = len(frames.rows) // batch_size
     drawn = None
-    if frames.partner_group is not None:
+    if frames.neighbor_ids is not None:
+        drawn = NeighborPartners(frames.rows, frames.neighbor_ids)
+    elif frames.partner_group is not None:
         drawn = Partners(frames.rows, frames.partner_group, time_s=frames.time_s, max_gap_s=frames.max_gap_s)
     for step in range(start, per_epoch * epochs):
         epoch, at = divmod(step, per_epoch)

@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 import sslecho
 from sslecho.cli.app import app
 
-COMMANDS = "demo doctor phantom ingest check split pretrain embed cluster visualize report augmentations".split()
+COMMANDS = (
+    "demo doctor phantom ingest check split pretrain embed cluster propagate select visualize report augmentations"
+).split()
 
 
 def program(*words: str) -> subprocess.CompletedProcess:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sslecho.data.sheet import GAP, contact_sheet
+from sslecho.data.sheet import GAP, SheetRow, contact_sheet, labeled_sheet
 
 
 def test_pictures_stand_in_rows():
@@ -40,3 +40,17 @@ def test_what_makes_no_sheet(arguments: dict, message: str):
         contact_sheet(np.zeros((2, 4, 4), np.uint8), **arguments)
     with pytest.raises(ValueError, match="at least one frame"):
         contact_sheet(np.zeros((0, 4, 4), np.uint8), columns=2)
+
+
+def test_groups_have_headings_and_a_wider_gap():
+    rows = [SheetRow(f"row {n}", "", np.full((3, 40, 40), 100 + n, np.uint8)) for n in range(2)]
+    plain, grouped = (np.asarray(labeled_sheet(rows, groups=groups)) for groups in ((), [("two", 2), ("one", 1)]))
+    head = grouped.shape[0] - plain.shape[0]
+    assert head > 10
+    assert grouped.shape[1] - plain.shape[1] == 4 * GAP
+    assert grouped[: head + GAP].min() < 128  # ink
+    columns = np.flatnonzero((grouped[head + GAP :] == 101).any(0))
+    assert len(columns) == 120
+    assert sorted(np.diff(columns))[-2:] == [GAP + 1, 5 * GAP + 1]
+    with pytest.raises(ValueError, match="headings for 2 of 3 frames"):
+        labeled_sheet(rows, groups=[("two", 2)])

@@ -7,6 +7,7 @@ import pytest
 from reference import neighbors as oracle
 
 from sslecho.embed.index import flat
+from sslecho.embed.index import vectors as scaled
 from sslecho.embed.index.flat import FlatIndex
 from sslecho.errors import InputError, MissingExtraError
 
@@ -38,7 +39,7 @@ def test_many_small_calls_find_the_same(monkeypatch):
     index = FlatIndex.build(vectors)
     whole = index.search(vectors, 9, groups=groups, query_groups=groups)
     monkeypatch.setattr(flat, "FOUND_AT_ONCE", 50)
-    monkeypatch.setattr(flat, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(scaled, "ROWS_AT_ONCE", 7)
     pieces = FlatIndex.build(vectors).search(vectors, 9, groups=groups, query_groups=groups)
     np.testing.assert_array_equal(pieces[1], whole[1])
     np.testing.assert_allclose(pieces[0], whole[0], atol=2e-6)

@@ -5,8 +5,11 @@ import pytest
 from sklearn.cluster import KMeans
 
 from sslecho.errors import InputError
-from sslecho.tasks import cluster
-from sslecho.tasks.cluster import assign, cluster_and_score, fit_kmeans
+from sslecho.tasks import assignment, kmeans
+from sslecho.tasks.assignment import assign
+from sslecho.tasks.cluster import cluster_and_score
+from sslecho.tasks.clusterers.kmeans import KMeans as Clusterer
+from sslecho.tasks.kmeans import fit_kmeans
 
 
 def blobs(seed=0, n=300, n_classes=4, d=6, noise=0.5):
@@ -25,7 +28,7 @@ def options(n=300, clips_per_patient=5):
 @pytest.mark.parametrize("normalize", [True, False])
 @pytest.mark.parametrize("at_once", [1 << 22, 40])
 def test_assign_equals_a_loop_over_centroids(normalize, at_once, monkeypatch):
-    monkeypatch.setattr(cluster, "DISTANCES_AT_ONCE", at_once)
+    monkeypatch.setattr(assignment, "DISTANCES_AT_ONCE", at_once)
     vectors, _ = blobs()
     centroids = np.random.default_rng(1).normal(size=(7, 6)).astype(np.float32)
     found = assign(vectors, centroids, normalize=normalize)
@@ -81,10 +84,10 @@ def test_length_is_ignored_when_normalizing():
     assert (long[0] != long[1]).any()
 
 
-def test_large_inputs_go_through_mini_batches_and_lose_little(monkeypatch):
+def test_large_inputs_start_on_a_sample_and_lose_little(monkeypatch):
     vectors, _ = blobs(n=3000, noise=1)
     full = fit_kmeans(vectors, k=8, seed=0)
-    monkeypatch.setattr(cluster, "FULL_BATCH_ROWS", 2999)
+    monkeypatch.setattr(kmeans, "FULL_BATCH_ROWS", 2999)
     small = fit_kmeans(vectors, k=8, seed=0)
     assert np.abs(small - full).max() > 1e-6
     inertia = [float((assign(vectors, c).distances ** 2).sum()) for c in (full, small)]
@@ -106,7 +109,7 @@ def test_clusters_are_fitted_on_train_and_scored_on_test():
     moved[150:] = moved[150:][::-1]  # what is not train must not move a centroid
     (one,) = cluster_and_score(vectors, ks=[4], splits=splits, labels=labels, **options())
     (other,) = cluster_and_score(moved, ks=[4], splits=splits, labels=labels, **options())
-    np.testing.assert_array_equal(one.centroids, other.centroids)
+    np.testing.assert_array_equal(one.clusters.centroids, other.clusters.centroids)
     assert one.scores["split"] == "test"
     assert (one.scores["n"], one.scores["n_patients"]) == (100, 20)
     assert one.scores["purity"] > 0.95
@@ -132,7 +135,7 @@ def test_labels_never_reach_the_clusters():
         cluster_and_score(vectors, ks=[5], labels=given, **options())[0] for given in (labels, shuffled, None)
     )
     for other in (with_others, without):
-        np.testing.assert_array_equal(with_labels.centroids, other.centroids)
+        np.testing.assert_array_equal(with_labels.clusters.centroids, other.clusters.centroids)
         np.testing.assert_array_equal(with_labels.assignment.clusters, other.assignment.clusters)
     assert without.scores is None
     assert with_others.scores["transfer_purity"] < with_labels.scores["transfer_purity"]
@@ -163,13 +166,13 @@ def test_duplicates_leave_clusters_empty_without_a_complaint():
     ],
 )
 def test_too_many_clusters_are_refused_before_any_work(splits, message, monkeypatch):
-    monkeypatch.setattr(cluster, "fit_kmeans", None)
+    monkeypatch.setattr(Clusterer, "fit", None)
     with pytest.raises(InputError, match=message):
         cluster_and_score(blobs(n=40)[0], ks=[5, 50], splits=splits, **options(40))
 
 
 def test_no_label_to_score_is_refused_before_any_work(monkeypatch):
-    monkeypatch.setattr(cluster, "fit_kmeans", None)
+    monkeypatch.setattr(Clusterer, "fit", None)
     splits, labels = ["train", "test"] * 20, ["a", None] * 20
     with pytest.raises(InputError, match=r"none of the 20 items scored \(split: test\) has a label"):
         cluster_and_score(blobs(n=40)[0], ks=[2], splits=splits, labels=labels, **options(40))
