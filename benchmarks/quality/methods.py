@@ -1,7 +1,7 @@
 """Every method at equal compute, on simulated hearts and real lungs: which is worth its name, and which is not.
 
-    python benchmarks/quality/methods.py --data DIR --rows FILE.jsonl --part rates      learning rates, 20 minutes
-    python benchmarks/quality/methods.py --data DIR --rows FILE.jsonl                   the comparison, 90 minutes
+    python benchmarks/quality/methods.py --data DIR --rows FILE.jsonl --part rates      learning rates, 15 minutes
+    python benchmarks/quality/methods.py --data DIR --rows FILE.jsonl                   the comparison, 75 minutes
     python benchmarks/quality/methods.py --plot RESULT.json                             docs/images/methods.png
 
 DIR holds the lung videos, stills and a `manifest.csv` (path, label, patient). Each result is a line of FILE.jsonl: a
@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--part", choices=("rates", "phantom", "lung", "all"), default="all")
     parser.add_argument(
-        "--budget-s", type=float, default=120.0, help="core seconds of training for each arm; lung takes 3/4"
+        "--budget-s", type=float, default=90.0, help="core seconds of training for each arm; lung takes 3/4"
     )
     parser.add_argument("--patients", type=int, default=60, help="of the phantom")
     parser.add_argument("--rows", type=Path, help="what is done already; stores are kept beside it")
