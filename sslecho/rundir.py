@@ -14,7 +14,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,8 @@ class RunDir:
             overwrite: remove an earlier run in that folder first.
 
         Raises:
-            InputError: the folder holds something else, or a run with another identity; both values are named.
+            InputError: the folder holds something else, a run with another identity (both values are named), or a form
+                that somebody has filled in and `overwrite` would remove.
         """
         path = Path(path)
         # Through JSON, so that a tuple equals the list that was read back.
@@ -56,6 +57,7 @@ class RunDir:
                 f"--out {path} is not empty and holds no sslecho run, so it is left alone; name a new folder"
             )
         if found is not None and overwrite:
+            _refuse_to_lose_work(path, found)
             shutil.rmtree(path)
             found = None
         if found is not None:
@@ -82,10 +84,17 @@ class RunDir:
         """The JSON that the finished command prints."""
         return read_json(self.path / "result.json")
 
-    def finish(self, result: Mapping[str, Any]) -> None:
-        """Write the result, then mark the run done, in this order: a run is done only when all is there."""
+    def finish(self, result: Mapping[str, Any], *, forms: Sequence[Path] = ()) -> None:
+        """Write the result, then mark the run done, in this order: a run is done only when all is there.
+
+        Args:
+            result: the JSON that the command prints.
+            forms: files in this folder for a person to fill in; once that is done `overwrite` leaves them alone.
+        """
         write_json(self.path / "result.json", result)
-        write_json(self.path / "run.json", {**read_json(self.path / "run.json"), "state": "done"})
+        run = read_json(self.path / "run.json")
+        empty = {str(form.relative_to(self.path)): sha256_of(form) for form in forms}
+        write_json(self.path / "run.json", {**run, "forms": {**run.get("forms", {}), **empty}, "state": "done"})
         self._state = "done"
 
 
@@ -187,6 +196,16 @@ def _read_run(path: Path) -> dict[str, Any] | None:
         return read_json(path / "run.json")
     except (OSError, json.JSONDecodeError):
         return None
+
+
+def _refuse_to_lose_work(path: Path, found: Mapping[str, Any]) -> None:
+    """Raise where a form was filled in: hours of reading are in it."""
+    for name, empty in found.get("forms", {}).items():
+        form = path / name
+        if form.exists() and sha256_of(form) != empty:
+            raise InputError(
+                f"--overwrite would remove {form}, which was filled in; move it out of {path}, or name another --out"
+            )
 
 
 def _refuse_another_identity(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

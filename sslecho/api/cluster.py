@@ -21,7 +21,7 @@ from sslecho.api.origin import Origin, find_origin
 from sslecho.api.settings import ClusterSettings
 from sslecho.config import build, identity, to_toml
 from sslecho.embed.embeddings import Embeddings, rows_hash
-from sslecho.embed.index.flat import FlatIndex
+from sslecho.embed.index.choose import Index, load_index
 from sslecho.embed.index.library import import_faiss
 from sslecho.errors import InputError
 from sslecho.metrics.retrieval import neighbor_purity
@@ -130,12 +130,18 @@ def _cluster(given: Embeddings, out: Path, settings: ClusterSettings, team: Team
     about = {"encoder_hash": given.meta["encoder_hash"], "level": settings.level, "unit": unit}
     ClusterModel(settings.method, [c.clusters for c in clusterings], about).save(out / "model")
     write_predictions(out, _table(items, clusterings), meta=_meta(given, origin, settings, out))
-    index = FlatIndex.build(np.asarray(items.vectors))
-    index.save(out / "index.faiss")
-    write_sheets(out, items, clusterings, origin.store, level=settings.level, unit=unit)
+    index = load_index(
+        out / "index.faiss",
+        np.asarray(items.vectors),
+        seed=settings.seed,
+        n_queries=MOST_QUERIES,
+        groups=items.column("unit_id"),
+    )
+    sheets = write_sheets(out, items, clusterings, origin.store, level=settings.level, unit=unit)
     for name, other in swept(settings, clusterer).items() if settings.purity else ():
         baselines[name] = [figures(c) for c in _held_against(items, settings, other, unit=unit, assign=assign)]
     result = _result(items, clusterings, baselines, settings, out, unit=unit, fits=clusterer.fits)
+    result["index"] = {"kind": index.kind, "recall": index.recall}
     if choice is not None:
         result["choice"] = choice.to_json()
     if settings.purity:
@@ -156,7 +162,7 @@ def _cluster(given: Embeddings, out: Path, settings: ClusterSettings, team: Team
             row.update(figures_too)
         result |= more.result
         write_scores(out, result, settings.seed, more.rows)
-    run.finish(result)
+    run.finish(result, forms=[path for path in sheets if path.suffix == ".csv"])
     return _named(out, settings)
 
 
@@ -280,7 +286,7 @@ def _say_whom_it_has_seen(result: dict[str, Any], items: Embeddings, origin: Ori
             row["warning"] = "; ".join(filter(None, [warning, row.get("warning")]))
 
 
-def _neighbors(items: Embeddings, index: FlatIndex, *, unit: str, seed: int) -> dict[str, Any]:
+def _neighbors(items: Embeddings, index: Index, *, unit: str, seed: int) -> dict[str, Any]:
     """How often the nearest items of other patients have the same label."""
     labels, units = items.column("label"), items.column("unit_id")
     labeled = np.flatnonzero([label is not None for label in labels])

@@ -96,7 +96,7 @@ def propagate(
         write_predictions(out, found.table(labels.truth), meta=_meta(given, origin, settings, names, out))
         write_labels(out / "labels.csv", found, level=settings.level)
         write_conflicts(out / "conflicts.csv", found, model.conflicts_, level=settings.level)
-        run.finish(_result(found, labels, model, settings, out, units=units, unit=unit))
+        run.finish(_result(found, labels, model, settings, out, units=units, unit=unit), forms=[out / "audit.csv"])
     if answers is not None:
         found = audited(
             answers,

@@ -54,7 +54,14 @@ def add_to(app: typer.Typer) -> None:
         result = {**result, "named": named} if named else result
         return Said(
             result,
-            [*_table(result), *_semantic(result), *_labeling_cost(result), *_which_k(result), *_named(named)],
+            [
+                *_table(result),
+                *_index(result),
+                *_semantic(result),
+                *_labeling_cost(result),
+                *_which_k(result),
+                *_named(named),
+            ],
             f"wrote {out}; next: sslecho report {out} -o report.html",
         )
 
@@ -101,6 +108,7 @@ def _propagated(result: dict[str, Any]) -> list[str]:
             f"on {result['n_scored']} {result['level']}s of {result['n_scored_patients']} {result['unit']}s, "
             f"split: {result['split']}"
         )
+    lines.append(_graph(result["graph"]))
     if result["conflicts"]:
         lines.append(f"{result['conflicts']} given labels disagree with their neighborhood: see conflicts.csv")
     audit = result["audit"]
@@ -111,6 +119,11 @@ def _propagated(result: dict[str, Any]) -> list[str]:
         f"to claim {audit['target']:.0%}: check the {audit['to_check']} labels of audit.csv, of which "
         f"{audit['errors_allowed']} may be wrong",
     ]
+
+
+def _graph(graph: dict[str, Any]) -> str:
+    found = "all found" if graph["kind"] == "exact" else f"recall {graph['recall']:.3f}, measured on a sample"
+    return f"graph of {graph['k']} neighbors: {found}"
 
 
 def _verdict(result: dict[str, Any]) -> list[str]:
@@ -188,6 +201,14 @@ def _semantic(result: dict[str, Any]) -> list[str]:
         )
         lines.append(f"neighbors with the item's own label: {shares.replace('nothing', 'exception')}")
     return lines
+
+
+def _index(result: dict[str, Any]) -> list[str]:
+    """How many of the true neighbors the saved index finds, where that isn't all."""
+    index = result.get("index")
+    if index is None or index["kind"] == "exact":
+        return []
+    return [f"index.faiss: {index['kind']}, recall {index['recall']:.3f}, measured on a sample"]
 
 
 def _line(name: str, row: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ import sslecho
 from sslecho.api.cluster_names import name_clusters
 from sslecho.cli.app import app
 from sslecho.data.relabel import labels_of_clips
+from sslecho.embed.index import choose
 from sslecho.errors import InputError, NounError
 from sslecho.rundir import read_json
 
@@ -43,6 +44,26 @@ def filled_in(path, out, names):
         writer.writeheader()
         writer.writerows(rows)
     return out
+
+
+def test_names_that_were_filled_in_outlast_an_overwrite(work, tmp_path):
+    sslecho.cluster(work / "emb", tmp_path / "c", k=(3,))
+    form = filled_in(*2 * (tmp_path / "c" / "naming" / "clusters_3.csv",), ["apical"])
+    with pytest.raises(InputError, match="clusters_3.csv, which was filled in"):
+        sslecho.cluster(work / "emb", tmp_path / "c", k=(4,), overwrite=True)
+    assert rows_of(form)[0]["name"] == "apical"
+
+
+def test_an_approximate_index_says_what_it_finds(tmp_path, monkeypatch):
+    monkeypatch.setattr(choose, "EXACT_UP_TO", 0)
+    sslecho.embed(draw_store(tmp_path / "store", patients=50), tmp_path / "emb", encoder="pixels")
+    words = ["cluster", str(tmp_path / "emb"), "-o", str(tmp_path / "c"), "--k", "3", "--purity", "--level", "frame"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    index = read_json(tmp_path / "c" / "result.json")["index"]
+    assert index["kind"] == "ivf"
+    assert 0.98 <= index["recall"] <= 1
+    assert f"index.faiss: ivf, recall {index['recall']:.3f}, measured on a sample" in done.output
 
 
 @pytest.mark.parametrize(("run", "k"), [("clips", 3), ("clips", 5), ("frames", 3)])

@@ -45,6 +45,23 @@ def test_overwrite_removes_a_run_and_nothing_else(tmp_path):
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
 
 
+def test_overwrite_keeps_a_form_that_was_filled_in(tmp_path):
+    run = start(tmp_path / "run", epochs=3)
+    form = tmp_path / "run" / "naming" / "clusters_5.csv"
+    form.parent.mkdir()
+    form.write_text("cluster,name\n0,\n")
+    run.finish({"loss": 1.5}, forms=[form])
+    run.finish({"loss": 1.25})  # a later part of the run; the form is still known
+    start(tmp_path / "run", epochs=3)
+    form.write_text("cluster,name\n0,apical\n")
+    with pytest.raises(InputError, match=r"would remove .*naming/clusters_5\.csv, which was filled in; move it out"):
+        start(tmp_path / "run", overwrite=True, epochs=4)
+    assert "apical" in form.read_text()
+    form.write_text("cluster,name\n0,\n")
+    start(tmp_path / "run", overwrite=True, epochs=4)
+    assert not form.exists()
+
+
 def test_a_file_in_the_way_is_named(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="--out .*file"):

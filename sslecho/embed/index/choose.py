@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64, Shaped
+from jaxtyping import Float, Int64, Shaped
 
 from sslecho.embed.index.approximate import ApproximateIndex
 from sslecho.embed.index.flat import FlatIndex
@@ -23,22 +23,7 @@ QUERIES_FOR_HNSW = 8  # a vector: only so many pay for the graph, which takes th
 NEIGHBORS = 16  # of which recall is measured
 
 
-class Index(Protocol):
-    """What every kind of index has; `recall` is measured where `kind` is not "exact"."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def recall(self) -> float: ...
-    def __len__(self) -> int: ...
-    def search(
-        self,
-        queries: Float[np.ndarray, "q d"],
-        k: int,
-        *,
-        query_groups: Shaped[np.ndarray, "q"] | Sequence[Any] | None = None,
-        groups: Shaped[np.ndarray, "n"] | Sequence[Any] | None = None,
-    ) -> tuple[Float32[np.ndarray, "q k"], Int64[np.ndarray, "q k"]]: ...
+Index = FlatIndex | ApproximateIndex  # both have kind, recall and search
 
 
 def choose_kind(n: int, dim: int, *, n_queries: int, recall: float) -> str:
@@ -63,7 +48,7 @@ def build_index(
     n_queries: int | None = None,
     groups: Shaped[np.ndarray, "n"] | Sequence[Any] | None = None,
     kind: str | None = None,
-) -> FlatIndex | ApproximateIndex:
+) -> Index:
     """An index of the kind that fits, its recall measured; the exact one where no other reaches the recall in memory.
 
     Args:
@@ -102,7 +87,7 @@ def load_index(
     n_queries: int | None = None,
     groups: Shaped[np.ndarray, "n"] | Sequence[Any] | None = None,
     kind: str | None = None,
-) -> FlatIndex | ApproximateIndex:
+) -> Index:
     """The saved index of these vectors; where it is missing, damaged, of other vectors or settings, a new one, saved.
 
     An exact index will do for any recall. Arguments and errors are those of `build_index`.
@@ -121,9 +106,7 @@ def load_index(
     return index
 
 
-def _read(
-    path: Path, vectors: Float[np.ndarray, "n d"], *, kind: str | None, made_from: dict[str, Any]
-) -> FlatIndex | ApproximateIndex:
+def _read(path: Path, vectors: Float[np.ndarray, "n d"], *, kind: str | None, made_from: dict[str, Any]) -> Index:
     vectors_hash = hash_of(vectors)
     index, more = read_index(path, vectors_hash=vectors_hash)
     if not more:
