@@ -30,8 +30,8 @@ def test_nothing_to_find_is_nothing_missed():
 
 def test_a_target_is_surely_reached_only_with_room_for_chance():
     shares = np.array([1.0] * 95 + [0.8] * 5)  # mean .99, standard error .0044
-    assert surely_reaches(shares, 0.98)
-    assert not surely_reaches(shares, 0.985)
+    assert surely_reaches(shares, 0.979)
+    assert not surely_reaches(shares, 0.981)
     assert not surely_reaches(shares[-20:], 0.95)  # the mean of .95 itself
     assert surely_reaches(np.array([1.0]), 1.0)
     assert not surely_reaches(np.array([0.9]), 0.95)
