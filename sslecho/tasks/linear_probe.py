@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Float, Shaped
 
 from sslecho.metrics.intervals import bootstrap_mean, too_few
 from sslecho.metrics.labels import MISSING, encode, encode_groups
 from sslecho.metrics.paired import balanced_accuracy
 from sslecho.tasks.assignment import gathered
+from sslecho.tasks.probe import STRENGTHS, LinearProbe
 
-STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # scikit-learn's C; chosen on split val
-PLAIN = 1.0  # where there is no val to choose by
+PLAIN = 1.0  # scikit-learn's C where there is no val to choose by
 MOST = 20_000  # labels to learn from; more take minutes and change little
 FOLDS = 5
 
@@ -46,7 +46,7 @@ def linear_probe(
     units = encode_groups(unit_ids, what="unit_id")
     known = codes != MISSING
     names = np.array([str(name) for name in splits]) if splits is not None else np.full(len(codes), "None")
-    strength = PLAIN
+    strengths, val = (PLAIN,), np.empty(0, np.int64)
     if (names == "None").all():
         scored = np.flatnonzero(known)
         folds = np.random.default_rng(seed).permutation(int(units.max()) + 1)[units] % FOLDS
@@ -55,18 +55,19 @@ def linear_probe(
     else:
         train, val, scored = (np.flatnonzero(known & (names == name)) for name in ("train", "val", "test"))
         parts, split = [(train, scored)], "test"
-        if len(val) and len(np.unique(codes[train])) > 1:
-            tried = [
-                balanced_accuracy(codes[val], _named(vectors, codes, train, val, c, seed) == codes[val])
-                for c in STRENGTHS
-            ]
-            strength = STRENGTHS[int(np.argmax(tried))]
+        if len(val):
+            strengths = STRENGTHS
     parts = [(fitted, asked) for fitted, asked in parts if len(asked)]
     if not parts or any(len(np.unique(codes[fitted])) < 2 for fitted, _ in parts):
         return None
     right = np.zeros(len(codes), dtype=bool)
+    probe = LinearProbe(strengths=strengths, random_state=seed)
+    held = (gathered(vectors, val, normalize=True), codes[val]) if len(val) else None
     for fitted, asked in parts:
-        right[asked] = _named(vectors, codes, fitted, asked, strength, seed) == codes[asked]
+        if len(fitted) > MOST:
+            fitted = np.sort(np.random.default_rng(seed).choice(fitted, MOST, replace=False))
+        probe.fit(gathered(vectors, fitted, normalize=True), codes[fitted], val=held)
+        right[asked] = probe.predict(gathered(vectors, asked, normalize=True)) == codes[asked]
     found = bootstrap_mean(right[scored].astype(np.float64), units[scored], rng=np.random.default_rng(seed))
     warning = too_few(found.n_units, unit=unit)
     return {
@@ -74,35 +75,9 @@ def linear_probe(
         "accuracy_low": found.low,
         "accuracy_high": found.high,
         "balanced_accuracy": balanced_accuracy(codes[scored], right[scored]),
-        "strength": strength,
+        "strength": probe.chosen_,
         "n": len(scored),
         "n_patients": found.n_units,
         "split": split,
         **({"warning": warning} if warning else {}),
     }
-
-
-def _named(
-    vectors: Float[np.ndarray, "n d"],
-    codes: Int64[np.ndarray, " n"],
-    fitted: Int64[np.ndarray, " a"],
-    asked: Int64[np.ndarray, " b"],
-    strength: float,
-    seed: int,
-) -> Int64[np.ndarray, " b"]:
-    """What a probe that learned from some rows says of others."""
-    import warnings
-
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    if len(fitted) > MOST:
-        fitted = np.sort(np.random.default_rng(seed).choice(fitted, MOST, replace=False))
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, class_weight="balanced", max_iter=500))
-    with warnings.catch_warnings():
-        # A weak penalty may take longer; what is reached by then is told as it is.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(gathered(vectors, fitted, normalize=True), codes[fitted])
-    return model.predict(gathered(vectors, asked, normalize=True)).astype(np.int64)
