@@ -25,6 +25,7 @@ _HOMES = {
     "ingest": "sslecho.api.ingest",
     "phantom": "sslecho.api.phantom",
     "pretrain": "sslecho.api.pretrain",
+    "probe": "sslecho.api.probe",
     "propagate": "sslecho.api.propagate",
     "report": "sslecho.api.report",
     "select": "sslecho.api.select",

@@ -61,7 +61,8 @@ def fit_temperature(logits: Float[np.ndarray, "n c"], truth: Int[np.ndarray, " n
         scaled = log_softmax(logits / math.exp(log_t), axis=1)
         return -float(scaled[np.arange(len(truth)), truth].mean())
 
-    return math.exp(float(minimize_scalar(loss, bounds=(-WIDEST, WIDEST), method="bounded").x))
+    found: Any = minimize_scalar(loss, bounds=(-WIDEST, WIDEST), method="bounded")
+    return math.exp(float(found.x))
 
 
 def reliability(
@@ -80,6 +81,12 @@ def reliability(
         }
         for b in np.unique(place).tolist()
     ]
+
+
+def ece(truth: Int[np.ndarray, " n"], probabilities: Float[np.ndarray, "n c"]) -> float:
+    """Expected calibration error: the mean over items of their bin's |accuracy - confidence|."""
+    rows = reliability(truth, probabilities)
+    return sum(row["n"] * abs(row["accuracy"] - row["confidence"]) for row in rows) / len(truth)
 
 
 def fewest_patients(level: float) -> int:

@@ -39,6 +39,7 @@ class _Probe(ClassifierMixin, BaseEstimator):
     """What both have: classes, the choice of one number, probabilities to classes."""
 
     classes_: np.ndarray
+    n_features_in_: int
     random_state: Any
 
     def fit(self, X: Any, y: Any, groups: Any = None, val: Held | None = None) -> Any:
@@ -75,7 +76,8 @@ class _Probe(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> Float64[np.ndarray, "m c"]:
         """Probabilities, in the order of `classes_`."""
         check_is_fitted(self, "chosen_")
-        return self._probabilities(unit_length(validate_data(self, X, dtype=np.float32, reset=False)))
+        vectors: Any = validate_data(self, X, dtype=np.float32, reset=False)
+        return self._probabilities(unit_length(vectors))
 
     def _read(self, X: Any, y: Any) -> tuple[Float32[np.ndarray, "n d"], Int64[np.ndarray, " n"]]:
         if y is None:
@@ -154,6 +156,16 @@ class LinearProbe(_Probe):
         """What it has learned, as named arrays."""
         return {"coef": self.coef_, "intercept": self.intercept_}
 
+    @classmethod
+    def from_tensors(
+        cls, tensors: Mapping[str, np.ndarray], *, classes: Sequence[str], chosen: float | int
+    ) -> "LinearProbe":
+        """A fitted probe from what `to_tensors` gave."""
+        probe = cls(strengths=(chosen,))
+        probe.coef_, probe.intercept_ = tensors["coef"], tensors["intercept"]
+        probe.classes_, probe.chosen_, probe.n_features_in_ = np.array(classes), chosen, probe.coef_.shape[1]
+        return probe
+
     def _candidates(self, n: int) -> Sequence[float | int]:
         if self.balance not in BALANCES:
             raise InputError(f"balance is {self.balance!r}; it must be one of {', '.join(BALANCES)}")
@@ -200,7 +212,17 @@ class NeighborProbe(_Probe):
 
     def to_tensors(self) -> Mapping[str, np.ndarray]:
         """The labeled embeddings and their classes."""
-        return {"points": self._points, "codes": self._codes, "neighbors": np.array([self.chosen_])}
+        return {"points": self._points, "codes": self._codes}
+
+    @classmethod
+    def from_tensors(
+        cls, tensors: Mapping[str, np.ndarray], *, classes: Sequence[str], chosen: float | int
+    ) -> "NeighborProbe":
+        """A fitted probe from what `to_tensors` gave."""
+        probe = cls(neighbors=(chosen,))
+        probe._learn(tensors["points"], tensors["codes"], chosen)
+        probe.classes_, probe.chosen_, probe.n_features_in_ = np.array(classes), chosen, probe._points.shape[1]
+        return probe
 
     def _candidates(self, n: int) -> Sequence[float | int]:
         return [k for k in self.neighbors if k <= n] or [n]

@@ -11,7 +11,8 @@ import sslecho
 from sslecho.cli.app import app
 
 COMMANDS = (
-    "demo doctor phantom ingest check split pretrain embed cluster propagate select visualize report augmentations"
+    "demo doctor phantom ingest check split pretrain embed cluster propagate probe select visualize report "
+    "augmentations"
 ).split()
 
 

@@ -1,0 +1,119 @@
+"""A fitted probe as a folder: what it has learned, its temperature, and the sets that it may promise.
+
+model/model.safetensors   arrays of the probe
+model/config.json         schema, kind, classes, temperature, conformal sets, hash of the arrays, about
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from sslecho.errors import NounError
+from sslecho.metrics.calibration import Conformal
+from sslecho.rundir import read_json, write_atomic, write_json
+from sslecho.tasks.probe import LinearProbe, NeighborProbe
+
+SCHEMA, VERSION = "sslecho.probe", 1
+KINDS = {"linear": LinearProbe, "knn": NeighborProbe}
+LEAST = 1e-6  # probability of a class that no neighbor voted for, where its logarithm is taken
+
+
+@dataclass(frozen=True)
+class ProbeModel:
+    """A probe with its calibration.
+
+    Attributes:
+        kind: "linear" or "knn".
+        probe: the estimator, fitted on classes that are strings.
+        temperature: that its log probabilities are divided by; 1 where it was not calibrated.
+        conformal: sets of classes with a promise, or None.
+        about: hash of the encoder, level, unit: what embeddings it takes.
+    """
+
+    kind: str
+    probe: LinearProbe | NeighborProbe
+    temperature: float
+    conformal: Conformal | None
+    about: dict[str, Any]
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes that it knows, in the order of the probabilities."""
+        return [str(name) for name in self.probe.classes_]
+
+    def probabilities(self, vectors: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n c"]:
+        """Calibrated probabilities of embeddings of the same encoder."""
+        return tempered(self.probe.predict_proba(vectors), self.temperature)
+
+    def sets(self, vectors: Float[np.ndarray, "n d"]) -> Bool[np.ndarray, "n c"] | None:
+        """Which classes each item's set holds, or None where no promise could be made."""
+        return None if self.conformal is None else self.conformal.sets(self.probabilities(vectors))
+
+    def save(self, folder: Path | str) -> None:
+        """Write the model into `folder`; config.json is written last."""
+        folder = Path(folder)
+        folder.mkdir(exist_ok=True)
+        arrays = save({name: np.ascontiguousarray(array) for name, array in self.probe.to_tensors().items()})
+        write_atomic(folder / "model.safetensors", arrays)
+        write_json(
+            folder / "config.json",
+            {
+                "schema": SCHEMA,
+                "version": VERSION,
+                "kind": self.kind,
+                "classes": self.classes,
+                "chosen": self.probe.chosen_,
+                "temperature": self.temperature,
+                "conformal": None if self.conformal is None else self.conformal._asdict(),
+                "sha256": hashlib.sha256(arrays).hexdigest(),
+                "about": self.about,
+            },
+        )
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "ProbeModel":
+        """Read the model from its folder or from the run that holds it.
+
+        Raises:
+            NounError: no probe there, of another version, or a damaged file.
+        """
+        folder = Path(folder)
+        folder = folder / "model" if (folder / "model").is_dir() else folder
+        try:
+            config = read_json(folder / "config.json")
+            arrays = (folder / "model.safetensors").read_bytes()
+        except (OSError, ValueError):
+            raise NounError(f"{folder} holds no probe; name the folder that `sslecho probe` wrote") from None
+        if config.get("schema") != SCHEMA or config.get("version") != VERSION:
+            raise NounError(
+                f"{folder} holds {config.get('schema')!r} version {config.get('version')!r}, "
+                f"not {SCHEMA!r} version {VERSION}; run `sslecho probe` again with --overwrite"
+            )
+        if hashlib.sha256(arrays).hexdigest() != config["sha256"]:
+            raise NounError(f"{folder / 'model.safetensors'} is not what config.json describes (hash); probe again")
+        try:
+            probe = KINDS[config["kind"]].from_tensors(load(arrays), classes=config["classes"], chosen=config["chosen"])
+        except (SafetensorError, KeyError) as error:
+            raise NounError(f"{folder} holds a probe that this version can't read ({error}); probe again") from None
+        conformal = None if config["conformal"] is None else Conformal(**config["conformal"])
+        return cls(config["kind"], probe, config["temperature"], conformal, config["about"])
+
+
+def tempered(probabilities: Float64[np.ndarray, "n c"], temperature: float) -> Float64[np.ndarray, "n c"]:
+    """softmax(log p / t)."""
+    if temperature == 1:
+        return probabilities
+    logs = logarithms(probabilities) / temperature
+    powers = np.exp(logs - logs.max(1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)
+
+
+def logarithms(probabilities: Float64[np.ndarray, "n c"]) -> Float64[np.ndarray, "n c"]:
+    """Logarithms of probabilities; those of 0 are taken of a millionth."""
+    return np.log(np.maximum(probabilities, LEAST))
