@@ -2,7 +2,7 @@
 
     python benchmarks/quality/bf16.py [--data DIR] [--seeds 5] [--epochs 4] [--quick]
 
-SimCLR (ResNet-10-T at 32 pixels, batch 32, the organ's policy) on simulated hearts (30 patients a seed, twelve views)
+SimCLR (timm's test_resnet at 32 pixels, batch 32, the organ's policy) on simulated hearts (30 patients a seed, twelve views)
 and, where DIR holds the lung videos, stills and a `manifest.csv` (path, label, patient), on real lungs. Embedding is
 in float32 for both. Where the CPU has no bfloat16 instructions they are emulated: slower, with the same rounding.
 

@@ -1,7 +1,7 @@
 """Every method at equal compute, on simulated hearts and real lungs: which is worth its name, and which is not.
 
-    python benchmarks/quality/methods.py --data DIR --rows FILE.jsonl --part rates      learning rates, 15 minutes
-    python benchmarks/quality/methods.py --data DIR --rows FILE.jsonl                   the comparison, 50 minutes
+    python benchmarks/quality/methods.py --data DIR --rows FILE.jsonl --part rates      learning rates, 10 minutes
+    python benchmarks/quality/methods.py --data DIR --rows FILE.jsonl                   the comparison, 35 minutes
     python benchmarks/quality/methods.py --plot RESULT.json                             docs/images/methods.png
 
 DIR holds the lung videos, stills and a `manifest.csv` (path, label, patient). Each result is a line of FILE.jsonl: a
@@ -48,7 +48,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
 from rows import Rows
 
 RATES, RATE = (3e-4, 1e-3, 3e-3), 1e-3  # those that are tried, and pretrain's default
-RATES_BUDGET_S = 45.0  # core seconds for each try
+RATES_BUDGET_S = 20.0  # core seconds for each try
 FIRST_SEED = 10_000  # of the phantom seeds that nothing was tuned on
 SHARE = {"phantom": 1.0, "lung": 0.75}  # of the budget: there are fewer lungs to learn from
 FEW = 5  # patients a class
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--part", choices=("rates", "phantom", "lung", "all"), default="all")
     parser.add_argument(
-        "--budget-s", type=float, default=60.0, help="core seconds of training for each arm; lung takes 3/4"
+        "--budget-s", type=float, default=40.0, help="core seconds of training for each arm; lung takes 3/4"
     )
     parser.add_argument("--patients", type=int, default=60, help="of the phantom")
     parser.add_argument("--rows", type=Path, help="what is done already; stores are kept beside it")
