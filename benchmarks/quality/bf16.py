@@ -1,10 +1,10 @@
 """Does bfloat16 cost quality? Pretraining with and without it: the same frames, seeds, order, steps and rate.
 
-    python benchmarks/quality/bf16.py [--data DIR] [--seeds 5] [--epochs 4] [--quick]
+    python benchmarks/quality/bf16.py [--data DIR] [--seeds 5] [--epochs 10] [--quick]
 
-SimCLR (timm's test_resnet at 32 pixels, batch 32, the organ's policy) on simulated hearts (30 patients a seed, twelve views)
-and, where DIR holds the lung videos, stills and a `manifest.csv` (path, label, patient), on real lungs. Embedding is
-in float32 for both. Where the CPU has no bfloat16 instructions they are emulated: slower, with the same rounding.
+SimCLR (timm's test_resnet at 32 pixels, batch 32, the organ's policy) on simulated hearts (30 patients a seed, twelve
+views) and, where DIR holds the lung videos, stills and a `manifest.csv` (path, label, patient), on real lungs.
+Embedding is in float32 for both. Where the CPU has no bfloat16 instructions they are emulated: slower, with the same rounding.
 
 One endpoint, named before the run: balanced accuracy of test clips by their five nearest neighbors among the training
 patients; the difference bfloat16 - float32 is paired, its interval over seeds and patients. A quarter of an hour on
@@ -83,7 +83,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="the lung data; without it, the phantom alone")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--quick", action="store_true", help="one seed, few patients, one epoch")
     given = parser.parse_args()
     n_seeds, patients, epochs = (1, 6, 1) if given.quick else (given.seeds, 30, given.epochs)
