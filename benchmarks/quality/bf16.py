@@ -4,7 +4,8 @@
 
 SimCLR (timm's test_resnet at 32 pixels, batch 32, the organ's policy) on simulated hearts (30 patients a seed, twelve
 views) and, where DIR holds the lung videos, stills and a `manifest.csv` (path, label, patient), on real lungs.
-Embedding is in float32 for both. Where the CPU has no bfloat16 instructions they are emulated: slower, with the same rounding.
+Embedding is in float32 for both. Where the CPU has no bfloat16 instructions they are emulated: slower, with the same
+rounding.
 
 One endpoint, named before the run: balanced accuracy of test clips by their five nearest neighbors among the training
 patients; the difference bfloat16 - float32 is paired, its interval over seeds and patients. A quarter of an hour on
