@@ -6,6 +6,7 @@ they are given, else over folds of the training patients; never on those that re
 """
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ BALANCES = {"weights": "balanced", "none": None}
 Held = tuple[Any, Any]
 
 
-class _Probe(ClassifierMixin, BaseEstimator):
+class _Probe(ClassifierMixin, BaseEstimator, ABC):
     """What both have: classes, the choice of one number, probabilities to classes."""
 
     classes_: np.ndarray
@@ -123,14 +124,17 @@ class _Probe(ClassifierMixin, BaseEstimator):
             self._learn(x, y, value)
             yield self._probabilities(others).argmax(1)
 
+    @abstractmethod
     def _candidates(self, n: int) -> Sequence[float | int]:
-        raise NotImplementedError
+        """What to choose from, with n items to learn from."""
 
+    @abstractmethod
     def _learn(self, points: Float32[np.ndarray, "n d"], codes: Int64[np.ndarray, " n"], value: float | int) -> None:
-        raise NotImplementedError
+        """Learn from all of these items, with what was chosen."""
 
+    @abstractmethod
     def _probabilities(self, points: Float32[np.ndarray, "m d"]) -> Float64[np.ndarray, "m c"]:
-        raise NotImplementedError
+        """Of each class, for embeddings of length 1."""
 
 
 class LinearProbe(_Probe):
