@@ -137,6 +137,8 @@ def _cluster(given: Embeddings, out: Path, settings: ClusterSettings, team: Team
         n_queries=MOST_QUERIES,
         groups=items.column("unit_id"),
     )
+    if not (out / "index.faiss").exists():
+        index.save(out / "index.faiss")  # says why it can't be
     sheets = write_sheets(out, items, clusterings, origin.store, level=settings.level, unit=unit)
     for name, other in swept(settings, clusterer).items() if settings.purity else ():
         baselines[name] = [figures(c) for c in _held_against(items, settings, other, unit=unit, assign=assign)]
@@ -275,10 +277,9 @@ def _result(
 
 def _say_whom_it_has_seen(result: dict[str, Any], items: Embeddings, origin: Origin) -> None:
     """Scored patients that the encoder was pretrained on make its figures too good; say how many there are."""
-    trained_on = set((origin.encoder.provenance.get("units") if origin.encoder else None) or ())
     splits, units = items.column("split"), items.column("unit_id")
     scored = set(units[splits == "test"] if result["split"] == "test" else units)
-    result["n_seen_in_pretraining"] = seen = len(scored & trained_on)
+    result["n_seen_in_pretraining"] = seen = origin.n_seen(scored)
     if seen and result["split"] == "test":
         warning = f"the encoder was pretrained on {seen} of the {len(scored)} scored {result['unit']}s; pretrain anew"
         warn(warning)

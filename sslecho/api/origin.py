@@ -57,6 +57,11 @@ class Origin:
         splits = self.store.column("split", level="frame")[embeddings.rows["row"].to_numpy()]
         return embeddings.with_columns(label=values, split=splits)
 
+    def n_seen(self, units: set[str]) -> int:
+        """How many of these units the encoder was pretrained on: figures of them are too good."""
+        trained_on = (self.encoder.provenance.get("units") if self.encoder else None) or ()
+        return len(units & set(trained_on))
+
 
 def find_origin(embeddings: Embeddings, *, store: str | None, encoder: str | None) -> Origin:
     """Open what the embeddings record, or what the user names in its place.

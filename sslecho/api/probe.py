@@ -2,36 +2,29 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from sslecho.api.nouns import groups, relative
 from sslecho.api.origin import Origin, find_origin
+from sslecho.api.probe_rows import Rows, rows_of
 from sslecho.api.probe_settings import ProbeSettings
 from sslecho.config import build, identity, to_toml
 from sslecho.embed.embeddings import Embeddings, rows_hash
-from sslecho.errors import InputError
+from sslecho.embed.index.vectors import pieces
 from sslecho.metrics.calibration import Conformal, ece, fewest_patients, fit_conformal, fit_temperature, reliability
 from sslecho.metrics.classification import auroc, classification_scores
 from sslecho.metrics.coverage import coverage_curve
 from sslecho.metrics.intervals import bootstrap, bootstrap_mean
 from sslecho.metrics.labels import encode_groups
 from sslecho.rundir import RunDir, sha256_of, warn
+from sslecho.tasks.assignment import prepared
 from sslecho.tasks.predictions import Predictions, write_predictions
 from sslecho.tasks.probe_model import KINDS, ProbeModel, logarithms, tempered
 
 OPEN_DRAWS = 500  # ranks are taken anew in each
-
-
-class _Rows(NamedTuple):
-    """Rows of the items by use; `unknown` are test items of a class that is not learned."""
-
-    train: np.ndarray
-    val: np.ndarray
-    test: np.ndarray
-    unknown: np.ndarray
 
 
 def probe(
@@ -58,7 +51,10 @@ def probe(
     named = origin.with_labels(given, labels=settings.labels, column=settings.label_column)
     items = named.per_clip() if settings.level == "clip" else named
     unit = groups(given.meta["unit"])
-    rows, warnings = _rows_of(items, settings, unit=unit)
+    rows, warnings = rows_of(items, origin, settings, unit=unit)
+    units = encode_groups(items.column("unit_id"), what="unit_id")
+    for piece in pieces(np.asarray(items.vectors)):
+        prepared(piece, normalize=True)  # refuses what is not finite, before a folder is made
     truth = (items.column("label"), items.column("split"))
     run = RunDir.open(
         out,
@@ -76,65 +72,25 @@ def probe(
     )
     if run.done:
         return Predictions.load(out)
-    units = encode_groups(items.column("unit_id"), what="unit_id")
     about = {"encoder_hash": given.meta["encoder_hash"], "level": settings.level, "unit": unit}
     model, more = _fitted(items, rows, units, settings, about=about)
     warnings += more
     model.save(out / "model")
-    probabilities = model.probabilities(np.asarray(items.vectors))
+    uncalibrated = model.uncalibrated(np.asarray(items.vectors))
+    probabilities = tempered(uncalibrated, model.temperature)
     write_predictions(
         out, _table(items, model, probabilities), meta=_meta(given, origin, settings, model.classes, out, unit=unit)
     )
     for warning in warnings:
         warn(warning)
-    run.finish(_result(items, rows, units, model, probabilities, settings, out, unit=unit, warnings=warnings))
+    result = _result(items, rows, units, model, probabilities, settings, unit=unit, warnings=warnings)
+    truth = np.searchsorted(np.array(model.classes), items.column("label")[rows.test].astype(str))
+    run.finish({**result, "ece_uncalibrated": ece(truth, uncalibrated[rows.test]), "out": str(out)})
     return Predictions.load(out)
 
 
-def _rows_of(items: Embeddings, settings: ProbeSettings, *, unit: str) -> tuple[_Rows, list[str]]:
-    """Whom to learn from, choose by and score; what of it the user should know.
-
-    Raises:
-        InputError: no split, or too little to learn from or to score.
-    """
-    labels, splits = items.column("label"), items.column("split")
-    known = np.array([label is not None for label in labels], bool)
-    if not known.any():
-        raise InputError(
-            "no label is known for these embeddings; give --labels CSV (clip_id,label), or ingest --labels"
-        )
-    if all(name is None for name in splits):
-        raise InputError(
-            "these embeddings have no split, and a probe must be scored on patients that it has not learned from; run "
-            "`sslecho split STORE --test 0.2 --val 0.1` first"
-        )
-    left_out = np.isin(labels.astype(str), settings.open_set)
-    if missing := sorted(set(settings.open_set) - set(labels[known].tolist())):
-        raise InputError(f"--open-set {', '.join(missing)}: no item has this label; there are: {_some(labels[known])}")
-    train = np.flatnonzero(known & ~left_out & (splits == "train"))
-    classes = sorted(set(labels[train].tolist()))
-    if len(classes) < 2:
-        has = f"one class ({classes[0]})" if classes else "no labeled item"
-        raise InputError(f"split train has {has}, and a probe needs two classes; label more of its {unit}s")
-    learned = np.isin(labels.astype(str), classes)
-    val, tested = (np.flatnonzero(known & (splits == name)) for name in ("val", "test"))
-    test, unknown = tested[learned[tested]], tested[~learned[tested]]
-    if not len(test):
-        raise InputError(f"no item of split test has a class that is learned ({', '.join(classes)}); label some")
-    units, warnings = items.column("unit_id"), []
-    for name in classes:
-        of_class = len(set(units[train][labels[train] == name]))
-        if of_class == 1:
-            warnings.append(f"class {name!r} has one {unit} in train: what is learned of it may be that {unit}")
-    if absent := sorted(set(classes) - set(labels[test].tolist())):
-        warnings.append(f"no test item is of class {', '.join(absent)}: nothing is said of it")
-    if new := sorted(set(labels[unknown].tolist()) - set(settings.open_set)):
-        warnings.append(f"classes of test that train has not: {', '.join(new)}; their items are scored as an open set")
-    return _Rows(train, val[learned[val]], test, unknown), warnings
-
-
 def _fitted(
-    items: Embeddings, rows: _Rows, units: np.ndarray, settings: ProbeSettings, *, about: dict[str, Any]
+    items: Embeddings, rows: Rows, units: np.ndarray, settings: ProbeSettings, *, about: dict[str, Any]
 ) -> tuple[ProbeModel, list[str]]:
     """The probe, calibrated; and why it isn't, where it isn't."""
     vectors, labels = np.asarray(items.vectors), items.column("label").astype(str)
@@ -145,13 +101,14 @@ def _fitted(
     estimator.fit(vectors[rows.train], labels[rows.train], groups=units[rows.train], val=val)
     if val is None:
         return ProbeModel(settings.kind, estimator, 1.0, None, about), [
-            "split val has no labeled item: the probe is not calibrated, and its strength was chosen on folds of train"
+            "split val has no labeled item of a learned class: the probe is not calibrated and was chosen on train",
+            *_unchosen(estimator),
         ]
     truth = np.searchsorted(estimator.classes_, labels[rows.val])
     probabilities = estimator.predict_proba(vectors[rows.val])
     temperature = fit_temperature(logarithms(probabilities), truth)
     conformal: Conformal | None = None
-    warnings = []
+    warnings = _unchosen(estimator)
     n_patients, least = len(np.unique(units[rows.val])), fewest_patients(settings.confidence)
     if n_patients >= least:
         conformal = fit_conformal(
@@ -164,19 +121,24 @@ def _fitted(
     else:
         warnings.append(
             f"no sets of classes: split val has {n_patients} labeled {about['unit']}s, and a promise of "
-            f"{settings.confidence:.0%} needs at least {least}"
+            f"{100 * settings.confidence:g} % needs at least {least}"
         )
     return ProbeModel(settings.kind, estimator, temperature, conformal, about), warnings
 
 
+def _unchosen(estimator: Any) -> list[str]:
+    if estimator.was_chosen_:
+        return []
+    return [f"there was nothing to choose by, so the middle value stands ({estimator.chosen_:g})"]
+
+
 def _result(
     items: Embeddings,
-    rows: _Rows,
+    rows: Rows,
     units: np.ndarray,
     model: ProbeModel,
     probabilities: np.ndarray,
     settings: ProbeSettings,
-    out: Path,
     *,
     unit: str,
     warnings: list[str],
@@ -192,16 +154,15 @@ def _result(
         warn(narrow)
     confidence = of_test.max(1)
     right = of_test.argmax(1) == truth
-    uncalibrated = model.probe.predict_proba(np.asarray(items.vectors)[rows.test])
     return {
         **scores,
         "split": "test",
         "level": settings.level,
         "unit": unit,
+        "groups": "patient" if unit == "patient" else f"{unit}s",
         "kind": settings.kind,
         "chosen": model.probe.chosen_,
         "temperature": model.temperature,
-        "ece_uncalibrated": ece(truth, uncalibrated),
         "reliability": reliability(truth, of_test),
         "risk_coverage": coverage_curve(right, confidence, units=units[rows.test], rng=rng),
         "sets": _sets(model, truth, of_test, units[rows.test], rng=rng),
@@ -209,7 +170,6 @@ def _result(
         "n_train": len(rows.train),
         "n_train_patients": len(np.unique(units[rows.train])),
         "classes": classes,
-        "out": str(out),
         "warnings": [*warnings, *([narrow] if narrow else [])],
     }
 
@@ -217,24 +177,27 @@ def _result(
 def _sets(
     model: ProbeModel, truth: np.ndarray, probabilities: np.ndarray, units: np.ndarray, *, rng: np.random.Generator
 ) -> dict[str, Any] | None:
-    """How often the sets hold the truth of test items, and how large they are."""
+    """How often the sets hold the truth, each patient counting once as in the promise, and how large they are."""
     if model.conformal is None:
         return None
     sets = model.conformal.sets(probabilities)
-    held = bootstrap_mean(sets[np.arange(len(truth)), truth].astype(np.float64), units, rng=rng)
+    _, codes = np.unique(units, return_inverse=True)
+    of_unit = np.bincount(codes, weights=sets[np.arange(len(truth)), truth]) / np.bincount(codes)
+    held = bootstrap_mean(of_unit, np.arange(len(of_unit)), rng=rng)
+    alone = held.n_units < 2
     return {
         "level": model.conformal.level,
         "n_val_patients": model.conformal.n_patients,
         "coverage": held.value,
-        "coverage_low": held.low,
-        "coverage_high": held.high,
+        "coverage_low": None if alone else held.low,
+        "coverage_high": None if alone else held.high,
         "mean_size": float(sets.sum(1).mean()),
         "one_class": float((sets.sum(1) == 1).mean()),
     }
 
 
 def _open_set(
-    labels: np.ndarray, probabilities: np.ndarray, rows: _Rows, units: np.ndarray, *, rng: np.random.Generator
+    labels: np.ndarray, probabilities: np.ndarray, rows: Rows, units: np.ndarray, *, rng: np.random.Generator
 ) -> dict[str, Any] | None:
     """How well confidence tells items of known classes from those of others, as an AUROC over patients."""
     if not len(rows.unknown):
@@ -245,21 +208,20 @@ def _open_set(
     return {
         "classes": sorted(set(labels[rows.unknown].tolist())),
         "auroc": found.value,
-        "auroc_low": found.low,
-        "auroc_high": found.high,
+        "auroc_low": None if found.n_units < 2 else found.low,
+        "auroc_high": None if found.n_units < 2 else found.high,
         "n": len(rows.unknown),
         "n_patients": len(np.unique(units[rows.unknown])),
     }
 
 
 def _table(items: Embeddings, model: ProbeModel, probabilities: np.ndarray) -> pa.Table:
-    n, n_classes = probabilities.shape
     names = np.array(model.classes, dtype=object)
     columns: dict[str, Any] = {
         "prediction": pa.array(names[probabilities.argmax(1)].tolist(), pa.string()),
         "confidence": pa.array(probabilities.max(1).astype(np.float32)),
-        "probabilities": pa.ListArray.from_arrays(
-            pa.array(np.arange(n + 1, dtype=np.int32) * n_classes), pa.array(probabilities.astype(np.float32).ravel())
+        "probabilities": pa.FixedSizeListArray.from_arrays(
+            pa.array(probabilities.astype(np.float32).ravel()), probabilities.shape[1]
         ),
     }
     if model.conformal is not None:
@@ -285,7 +247,3 @@ def _meta(
         "store": relative(origin.store.path, out) if origin.store else None,
         "embeddings": relative(given.path, out) if given.path else None,
     }
-
-
-def _some(labels: np.ndarray) -> str:
-    return ", ".join(sorted(set(labels.tolist()))[:20])

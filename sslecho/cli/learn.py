@@ -86,9 +86,7 @@ def add_to(app: typer.Typer) -> None:
 
         probe(embeddings, out, overwrite=call.overwrite, **call.options)
         result = result_of(out)
-        return Said(
-            result, _probed(result), f"wrote {out}; its model names new embeddings: ProbeModel.load({str(out)!r})"
-        )
+        return Said(result, _probed(result), f"wrote {out}; its model names new embeddings: docs/probe.md")
 
     @add_command(app, SelectSettings)
     def select(
@@ -143,18 +141,16 @@ def _probed(result: dict[str, Any]) -> list[str]:
         lines.append(_figure(f"  F1 {name}", row, "f1") + about)
     lines.append(
         f"n = {result['n']} {result['level']}s of {result['n_patients']} {result['unit']}s, split: test; learned from "
-        f"{result['n_train']} of {result['n_train_patients']}"
+        f"{result['n_train']} of {result['n_train_patients']} {result['unit']}s"
     )
     if sets := result["sets"]:
         lines.append(
-            f"sets that are to hold the truth in {sets['level']:.0%}: they do in {sets['coverage']:.3f} "
-            f"({sets['coverage_low']:.3f}–{sets['coverage_high']:.3f}), {sets['mean_size']:.1f} classes each"
+            f"sets that are to hold the truth in {100 * sets['level']:g} %: they do in "
+            f"{_figure('', sets, 'coverage').strip()}, {sets['mean_size']:.1f} classes each"
         )
     if other := result["open_set"]:
-        lines.append(
-            f"confidence tells {', '.join(other['classes'])} from what is known: AUROC {other['auroc']:.3f} "
-            f"({other['auroc_low']:.3f}–{other['auroc_high']:.3f})"
-        )
+        area = _figure("", other, "auroc").strip()
+        lines.append(f"confidence tells {', '.join(other['classes'])} from what is known: AUROC {area}")
     return lines
 
 

@@ -1,7 +1,9 @@
 """Whether a classifier is as often right as it says: temperature, reliability, and sets that hold the truth.
 
 Temperature scaling: probabilities softmax(logits / t) with the one t that makes the log loss of calibration patients
-least (Guo et al. 2017, "On calibration of modern neural networks", section 4.2). It changes no answer.
+least (Guo et al. 2017, "On calibration of modern neural networks", section 4.2). It changes no answer. Where all items
+are right the least loss is at t = 0, which would make every confidence 1; so one item more is counted, of all classes
+alike, as Platt 1999 smooths targets.
 
 Conformal sets: all classes whose score 1 - p is at most q (Sadinle, Lei & Wasserman 2019, "Least ambiguous set-valued
 classifiers with bounded error levels"), where q is the ceil((m + 1) level)-th smallest score 1 - p_truth of m
@@ -59,7 +61,8 @@ def fit_temperature(logits: Float[np.ndarray, "n c"], truth: Int[np.ndarray, " n
 
     def loss(log_t: float) -> float:
         scaled = log_softmax(logits / math.exp(log_t), axis=1)
-        return -float(scaled[np.arange(len(truth)), truth].mean())
+        of_truth = scaled[np.arange(len(truth)), truth].mean()
+        return -float(len(truth) * of_truth + scaled.mean()) / (len(truth) + 1)
 
     found: Any = minimize_scalar(loss, bounds=(-WIDEST, WIDEST), method="bounded")
     return math.exp(float(found.x))
@@ -102,12 +105,13 @@ def fit_conformal(
     level: float = 0.95,
     rng: np.random.Generator,
 ) -> Conformal:
-    """Sets for a classifier from calibration patients that it has not learned from.
+    """Sets for a classifier from calibration patients, whom it should not have learned from.
 
     Args:
         truth: the class of each item.
         units: the patient of each item.
-        level: of the promise.
+        level: of the promise. It is exact where nothing else was fitted on these patients; a temperature and one
+            choice among four shift it by what they overfit.
         rng: draws the item of each patient.
 
     Raises:
@@ -119,7 +123,7 @@ def fit_conformal(
     least = fewest_patients(level)
     if len(scores) < least:
         raise InputError(
-            f"{len(scores)} calibration patients can't carry a promise of {level:.0%}: it needs at least {least}; "
+            f"{len(scores)} calibration patients can't carry a promise of {100 * level:g} %: it needs {least} or more; "
             "give more patients to split val, or ask for a lower level"
         )
     place = math.ceil((len(scores) + 1) * level - 1e-9)

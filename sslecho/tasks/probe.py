@@ -2,7 +2,8 @@
 
 `LinearProbe` is logistic regression on embeddings of length 1, each dimension standardized; `NeighborProbe` lets the
 nearest labeled embeddings vote. How strong and how many is chosen by balanced accuracy, on validation patients where
-they are given, else over folds of the training patients; never on those that results are scored on.
+they are given, else over folds of the training patients; never on those that results are scored on. Of equals the
+smoother one is taken, the stronger penalty or the larger number: its confidence says more.
 """
 
 import warnings
@@ -28,6 +29,7 @@ from sslecho.metrics.paired import balanced_accuracy
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # scikit-learn's C: the higher, the weaker the penalty
 NEIGHBORS = (1, 5, 10, 20, 50)
 MOST_TO_CHOOSE = 20_000  # items that a choice is made on; more take minutes and change little
+FEWEST_TO_CHOOSE = 50  # of them from each class, where it has so many
 FOLDS = 5
 ITERATIONS = 500
 
@@ -60,12 +62,9 @@ class _Probe(ClassifierMixin, BaseEstimator, ABC):
         points, codes = self._read(X, y)
         units = np.arange(len(codes)) if groups is None else encode_groups(groups, what="group")
         tried = self._candidates(len(points))
-        self.chosen_ = tried[0]
-        if len(tried) > 1:
-            scores = np.array(list(self._scores(points, codes, units, tried, val)))
-            # Without a fold that could be learned from and scored, the middle one stands.
-            usable = scores[~np.isnan(scores).any(1)] if len(scores) else scores
-            self.chosen_ = tried[int(usable.mean(0).argmax())] if len(usable) else tried[len(tried) // 2]
+        scores = list(self._scores(points, codes, units, tried, val)) if len(tried) > 1 else []
+        self.was_chosen_ = len(tried) == 1 or bool(scores)
+        self.chosen_ = tried[int(np.mean(scores, axis=0).argmax())] if scores else tried[len(tried) // 2]
         self._learn(points, codes, self.chosen_)
         return self
 
@@ -103,7 +102,7 @@ class _Probe(ClassifierMixin, BaseEstimator, ABC):
     ) -> Iterator[list[float]]:
         """Balanced accuracy of each candidate, a row a validation set."""
         rng = np.random.default_rng(self.random_state)
-        kept = np.sort(rng.permutation(len(points))[:MOST_TO_CHOOSE])
+        kept = _some_of_each(codes, rng=rng)
         points, codes, units = points[kept], codes[kept], units[kept]
         if val is not None:
             others = unit_length(np.asarray(val[0], dtype=np.float32))
@@ -126,7 +125,7 @@ class _Probe(ClassifierMixin, BaseEstimator, ABC):
 
     @abstractmethod
     def _candidates(self, n: int) -> Sequence[float | int]:
-        """What to choose from, with n items to learn from."""
+        """What to choose from, with n items to learn from; the smoothest first."""
 
     @abstractmethod
     def _learn(self, points: Float32[np.ndarray, "n d"], codes: Int64[np.ndarray, " n"], value: float | int) -> None:
@@ -141,13 +140,14 @@ class LinearProbe(_Probe):
     """Logistic regression with an L2 penalty.
 
     Args:
-        strengths: values of scikit-learn's C to choose from; one is taken as it is.
+        strengths: values of scikit-learn's C to choose from; a tuple of one is taken as it is.
         balance: whether classes count alike ("weights") or as they are frequent ("none").
         random_state: of the folds.
 
     Attributes:
         classes_: the classes, sorted.
         chosen_: the C that was chosen.
+        was_chosen_: False where nothing could be scored, and the middle one of `strengths` stands.
         coef_, intercept_: `[c, d]` and `[c]`, of embeddings of length 1.
     """
 
@@ -173,7 +173,7 @@ class LinearProbe(_Probe):
     def _candidates(self, n: int) -> Sequence[float | int]:
         if self.balance not in BALANCES:
             raise InputError(f"balance is {self.balance!r}; it must be one of {', '.join(BALANCES)}")
-        return self.strengths
+        return sorted(_checked("strengths", self.strengths, least=1e-12, such_as="(0.1, 1.0)"))
 
     def _learn(self, points: Float32[np.ndarray, "n d"], codes: Int64[np.ndarray, " n"], value: float | int) -> None:
         mean, spread = points.mean(0, dtype=np.float64), points.std(0, dtype=np.float64)
@@ -202,12 +202,13 @@ class NeighborProbe(_Probe):
     """The nearest labeled embeddings by cosine vote, each class by its share among them.
 
     Args:
-        neighbors: numbers of them to choose from; one is taken as it is.
+        neighbors: numbers of them to choose from; a tuple of one is taken as it is.
         random_state: of the folds.
 
     Attributes:
         classes_: the classes, sorted.
         chosen_: the number that was chosen.
+        was_chosen_: False where nothing could be scored, and the middle one of `neighbors` stands.
     """
 
     def __init__(self, *, neighbors: Any = NEIGHBORS, random_state: Any = 0):
@@ -229,7 +230,8 @@ class NeighborProbe(_Probe):
         return probe
 
     def _candidates(self, n: int) -> Sequence[float | int]:
-        return [k for k in self.neighbors if k <= n] or [n]
+        tried = _checked("neighbors", self.neighbors, least=1.0, such_as="(5, 20)")
+        return sorted({min(int(k), n) for k in tried}, reverse=True)
 
     def _learn(self, points: Float32[np.ndarray, "n d"], codes: Int64[np.ndarray, " n"], value: float | int) -> None:
         self._points, self._codes, self._k = points, codes, int(value)
@@ -249,6 +251,28 @@ class NeighborProbe(_Probe):
         _, ids = search_exhaustively(self._points, points, most, query_codes=nobody, codes=np.arange(len(self._points)))
         said = self._codes[ids]
         return [np.stack([(said[:, :k] == c).mean(1) for c in range(len(self.classes_))], axis=1) for k in numbers]
+
+
+def _checked(name: str, values: Any, *, least: float, such_as: str) -> list[float | int]:
+    """The candidates.
+
+    Raises:
+        InputError: they are none, or one is too small.
+    """
+    numbers = list(values) if isinstance(values, Sequence | np.ndarray) else []
+    if not numbers or not all(np.isfinite(value) and value >= least for value in numbers):
+        raise InputError(f"{name} is {values!r}; it must be numbers of at least {least:g}, such as {such_as}")
+    return numbers
+
+
+def _some_of_each(codes: Int64[np.ndarray, " n"], *, rng: np.random.Generator) -> Int64[np.ndarray, " m"]:
+    """At most `MOST_TO_CHOOSE` rows at random, `FEWEST_TO_CHOOSE` of each class first, in their order."""
+    order = rng.permutation(len(codes))
+    by_class = np.argsort(codes[order], kind="stable")
+    sizes = np.bincount(codes)
+    place = np.empty(len(codes), np.int64)
+    place[by_class] = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.sort(order[np.argsort(place >= FEWEST_TO_CHOOSE, kind="stable")][:MOST_TO_CHOOSE])
 
 
 def _folds(

@@ -14,9 +14,11 @@ from jaxtyping import Bool, Float, Float64
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from sslecho.embed.index.vectors import pieces
 from sslecho.errors import NounError
 from sslecho.metrics.calibration import Conformal
 from sslecho.rundir import read_json, write_atomic, write_json
+from sslecho.tasks.assignment import prepared
 from sslecho.tasks.probe import LinearProbe, NeighborProbe
 
 SCHEMA, VERSION = "sslecho.probe", 1
@@ -48,8 +50,17 @@ class ProbeModel:
         return [str(name) for name in self.probe.classes_]
 
     def probabilities(self, vectors: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n c"]:
-        """Calibrated probabilities of embeddings of the same encoder."""
-        return tempered(self.probe.predict_proba(vectors), self.temperature)
+        """Calibrated probabilities of embeddings of the same encoder, at the level that the probe was fitted on.
+
+        Raises:
+            InputError: an embedding is not finite.
+        """
+        return tempered(self.uncalibrated(vectors), self.temperature)
+
+    def uncalibrated(self, vectors: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n c"]:
+        """Probabilities before the temperature; a memory map will do, as the vectors are read piece by piece."""
+        found = [self.probe.predict_proba(prepared(piece, normalize=True)) for piece in pieces(vectors)]
+        return np.concatenate(found) if found else np.empty((0, len(self.classes)))
 
     def sets(self, vectors: Float[np.ndarray, "n d"]) -> Bool[np.ndarray, "n c"] | None:
         """Which classes each item's set holds, or None where no promise could be made."""

@@ -51,7 +51,10 @@ def test_the_result_has_all_figures_and_they_are_of_the_test_split(work, tmp_pat
     for row in table:
         assert sum(row["probabilities"]) == pytest.approx(1, abs=1e-5)
         assert row["confidence"] == pytest.approx(max(row["probabilities"]))
-    held = np.mean([row["label"] in row["set"] for row in tested])
+    of_patient = {}
+    for row in tested:
+        of_patient.setdefault(row["patient_id"], []).append(row["label"] in row["set"])
+    held = np.mean([np.mean(values) for values in of_patient.values()])
     assert result["sets"]["coverage"] == pytest.approx(held)
     assert result["sets"]["mean_size"] == pytest.approx(np.mean([len(row["set"]) for row in tested]))
 
@@ -119,12 +122,46 @@ def test_few_patients_in_val_make_no_promise_and_none_no_calibration(work, tmp_p
     )
     scores = sslecho.probe(work / "emb", tmp_path / "p", labels=csv).scores
     assert scores["sets"] is None
-    assert "split val has 5 labeled patients, and a promise of 95% needs at least 19" in scores["warnings"][0]
+    assert "split val has 5 labeled patients, and a promise of 95 % needs at least 19" in scores["warnings"][0]
     csv = with_labels(work, tmp_path / "none.csv", lambda c: None if c["split"] == "val" else c["label"])
     scores = sslecho.probe(work / "emb", tmp_path / "q", labels=csv).scores
     assert scores["temperature"] == 1
     assert scores["ece"] == pytest.approx(scores["ece_uncalibrated"])
     assert "not calibrated" in scores["warnings"][0]
+
+
+def test_what_val_lacks_and_whom_the_encoder_has_seen_is_said(work, tmp_path):
+    def change(c):
+        if c["split"] == "val" and c["label"] == "disk":
+            return "strange"
+        return c["label"]
+
+    csv = with_labels(work, tmp_path / "l.csv", change)
+    scores = sslecho.probe(work / "emb", tmp_path / "p", labels=csv).scores
+    said = " ".join(scores["warnings"])
+    assert "no val item is of class disk" in said
+    assert "classes of val that train has not: strange; their items are left out" in said
+    csv = with_labels(
+        work, tmp_path / "o.csv", lambda c: "odd" if c["split"] == "train" and c["label"] == "disk" else c["label"]
+    )
+    scores = sslecho.probe(work / "emb", tmp_path / "q", labels=csv, open_set=("odd",)).scores
+    assert "--open-set odd: no test item has this label" in " ".join(scores["warnings"])
+    assert scores["open_set"]["classes"] == ["disk"]
+
+
+def test_a_patient_in_two_splits_and_vectors_that_are_no_numbers(work, tmp_path):
+    clips = Embeddings.load(work / "emb")
+    split = clips.column("split")
+    first = clips.column("patient_id") == clips.column("patient_id")[split == "test"][0]
+    split[np.flatnonzero(first)[0]] = "train"
+    moved = clips.with_columns(split=split)
+    alone = Embeddings(np.array(clips.vectors), moved.rows, {**clips.meta, "store_path": None}, None)
+    said = " ".join(sslecho.probe(alone, tmp_path / "p", level="frame").scores["warnings"])
+    assert "1 patients are in test and in train or val" in said
+    alone.vectors[3, 2] = np.nan
+    with pytest.raises(InputError, match="embed again"):
+        sslecho.probe(alone, tmp_path / "q", level="frame")
+    assert not (tmp_path / "q").exists()
 
 
 def test_a_class_of_one_patient_is_said(work, tmp_path):
@@ -165,7 +202,7 @@ def test_from_the_shell(work, tmp_path):
     for line in (
         "balanced accuracy",
         "F1 across",
-        "sets that are to hold the truth in 95%",
+        "sets that are to hold the truth in 95 %",
         "tells disk from what is known",
     ):
         assert line in done.output

@@ -42,6 +42,17 @@ def test_the_temperature_undoes_what_logits_were_sharpened_by(sharp):
     assert min(tried) == tried[0]
 
 
+def test_a_classifier_that_is_always_right_is_not_made_certain():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(3, size=25)
+    logits = rng.normal(size=(25, 3)) + 9 * np.eye(3)[truth]
+    t = fit_temperature(logits, truth)
+    assert 0.2 < t < 5
+    assert softmax(logits / t, axis=1).max() < 1 - 1e-9
+    none_of_it = fit_temperature(np.zeros((5, 3)), np.zeros(5, int))  # any temperature is as good
+    assert np.isfinite(none_of_it)
+
+
 def test_rows_of_the_reliability_plot():
     truth = np.array([0, 0, 1, 1])
     probabilities = np.array([[0.9, 0.1], [0.95, 0.05], [0.55, 0.45], [0.0, 1.0]])
@@ -54,7 +65,7 @@ def test_rows_of_the_reliability_plot():
 def test_nineteen_patients_are_needed_for_95_percent():
     assert [fewest_patients(level) for level in (0.5, 0.8, 0.9, 0.95, 0.99)] == [1, 4, 9, 19, 99]
     truth, p, units = patients(18, seed=0)
-    with pytest.raises(InputError, match="18 calibration patients can't carry a promise of 95 %|95%.*at least 19"):
+    with pytest.raises(InputError, match="18 calibration patients can't carry a promise of 95 %: it needs 19 or more"):
         fit_conformal(truth, p, units=units, rng=np.random.default_rng(0))
     truth, p, units = patients(19, seed=0)
     found = fit_conformal(truth, p, units=units, rng=np.random.default_rng(0))

@@ -77,6 +77,27 @@ def test_a_draw_is_the_figure_of_its_items_repeated():
         assert drawn.of_class["recall"][0, d] == pytest.approx((said == 0)[of == 0].mean())
 
 
+def test_the_interval_of_a_calibrated_classifier_holds_its_ece():
+    """Draws are lifted by chance as the figure is, and once more: left so, they lie above it."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        p = rng.dirichlet(np.ones(4), size=500)
+        truth = (p.cumsum(1) < rng.random((500, 1))).sum(1).clip(max=3)
+        found = scores(truth, p, rng.integers(60, size=500), n_draws=200)
+        assert found["ece_low"] <= found["ece"] <= found["ece_high"]
+
+
+def test_scores_that_many_share_have_a_step_of_their_own():
+    rng = np.random.default_rng(0)
+    positive = rng.random(4000) < 0.95
+    sure = rng.random(4000) < np.where(positive, 0.8, 0.5)
+    p = np.where(sure, 1.0, rng.random(4000))
+    both = np.column_stack([p, 1 - p])
+    cells = _Cells((~positive).astype(int), both, np.arange(4000), 4000)
+    exact, stepped = (cells.figures(np.ones((4000, 1)), exact=e).of_class["auroc"] for e in (True, False))
+    np.testing.assert_allclose(stepped, exact, atol=1e-3)
+
+
 def test_steps_change_an_auroc_by_less_than_a_thousandth():
     truth, probabilities, units = answers(6000, decimals=12)
     codes = np.unique(units, return_inverse=True)[1]
@@ -90,7 +111,7 @@ def test_steps_change_an_auroc_by_less_than_a_thousandth():
 def test_an_interval_holds_its_figure_and_shrinks_with_units(monkeypatch):
     few, many = scores(*answers(300, seed=2)), scores(*answers(6000, n_units=2000, seed=2))
     for found in (few, many):
-        for name in ("accuracy", "balanced_accuracy", "macro_f1", "auroc"):
+        for name in ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "ece"):
             assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"]
     assert many["accuracy_high"] - many["accuracy_low"] < few["accuracy_high"] - few["accuracy_low"]
     monkeypatch.setattr(classification, "VALUES_AT_ONCE", 4096)  # a few draws at a time

@@ -10,7 +10,8 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sslecho.errors import InputError
-from sslecho.tasks.probe import LinearProbe, NeighborProbe
+from sslecho.tasks import probe as probe_module
+from sslecho.tasks.probe import LinearProbe, NeighborProbe, _some_of_each
 
 PROBES = (LinearProbe, NeighborProbe)
 
@@ -48,18 +49,44 @@ def test_neighbors_vote_as_scikit_learn_counts_them():
 
 @pytest.mark.parametrize("probe", PROBES)
 def test_the_choice_is_made_on_validation_patients(probe):
-    """Training labels that say nothing of val: what fits train best is not what is taken."""
+    """Train has wrong labels. A val without them wants another value than one that shares them."""
     rng = np.random.default_rng(0)
-    vectors, labels = items(spread=6.0)
-    val = items(spread=6.0, seed=1)
-    val = (val[0] + rng.normal(size=val[0].shape), val[1])
-    chosen = probe().fit(vectors, labels, val=val)
-    accuracies = {}
-    name = "strengths" if probe is LinearProbe else "neighbors"
-    for value in getattr(chosen, name):
-        said = probe(**{name: (value,)}).fit(vectors, labels).predict(val[0])
-        accuracies[value] = np.mean([(said == val[1])[val[1] == c].mean() for c in np.unique(labels)])
-    assert accuracies[chosen.chosen_] == max(accuracies.values())
+    vectors, labels = items(spread=1.0)
+    noisy = labels.copy()
+    wrong = rng.random(300) < 0.45
+    noisy[wrong] = rng.permutation(labels)[wrong]
+    name, tried = ("strengths", (1e-6, 10.0)) if probe is LinearProbe else ("neighbors", (120, 1))
+    clean = probe(**{name: tried}).fit(vectors, noisy, val=(vectors, labels)).chosen_
+    memorized = probe(**{name: tried}).fit(vectors, noisy, val=(vectors, noisy)).chosen_
+    assert clean != memorized
+    for truth, chosen in ((labels, clean), (noisy, memorized)):
+        found = {}
+        for value in tried:
+            said = probe(**{name: (value,)}).fit(vectors, noisy).predict(vectors)
+            found[value] = np.mean([(said == truth)[truth == c].mean() for c in np.unique(labels)])
+        assert found[chosen] == max(found.values())
+
+
+def test_of_equals_the_smoother_one_is_taken():
+    vectors, labels = items(spread=0.1)
+    val = items(spread=0.1)
+    assert NeighborProbe(neighbors=(1, 20, 5)).fit(vectors, labels, val=val).chosen_ == 20
+    assert LinearProbe(strengths=(10.0, 1.0)).fit(vectors, labels, val=val).chosen_ == 1.0
+
+
+def test_a_rare_class_is_in_what_the_choice_is_made_on(monkeypatch):
+    monkeypatch.setattr(probe_module, "MOST_TO_CHOOSE", 40)
+    monkeypatch.setattr(probe_module, "FEWEST_TO_CHOOSE", 2)
+    codes = np.array([0] * 500 + [1] * 3 + [2] * 400)
+    for seed in range(20):
+        rows = _some_of_each(codes, rng=np.random.default_rng(seed))
+        assert len(rows) == len(set(rows.tolist())) == 40
+        assert set(codes[rows]) == {0, 1, 2}
+        assert (np.diff(rows) > 0).all()
+    vectors, labels = items()
+    assert NeighborProbe().fit(vectors, labels, val=items(seed=2)).was_chosen_
+    alone = NeighborProbe().fit(vectors[:4], np.array(["a", "b", "c", "d"]))
+    assert not alone.was_chosen_
 
 
 @pytest.mark.parametrize("probe", PROBES)
@@ -75,7 +102,7 @@ def test_without_val_patients_are_held_out_in_turn(probe):
     if probe is LinearProbe:
         assert by_patient < by_frame  # a stronger penalty
     else:
-        assert by_patient > by_frame == 1
+        assert by_patient > by_frame
 
 
 @pytest.mark.parametrize("probe", PROBES)
@@ -89,3 +116,8 @@ def test_few_items_and_unknown_classes_are_no_accident(probe):
         probe().fit(vectors[:3], np.array(["a", "a", "a"]))
     with pytest.raises(InputError, match="balance is 'sampler'"):
         LinearProbe(balance="sampler").fit(vectors, labels)
+    for bad in (0, (0,), (), 5, (np.nan,)):
+        with pytest.raises(InputError, match="neighbors is .*it must be numbers of at least 1"):
+            NeighborProbe(neighbors=bad).fit(vectors, labels)
+    with pytest.raises(InputError, match=r"strengths is \(\); it must be numbers"):
+        LinearProbe(strengths=()).fit(vectors, labels)
