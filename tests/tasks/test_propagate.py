@@ -3,17 +3,21 @@
 import numpy as np
 import pytest
 from reference.propagation import dense_diffusion, dense_weights
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from sslecho.embed.index.graph import Graph, neighbor_graph
 from sslecho.errors import InputError
 from sslecho.tasks.propagate import Propagation, confidences_of, folds, shares
 
-# -1 is what semi-supervised learning calls "unlabeled", and these use it as a class.
+# -1 is what semi-supervised learning calls "unlabeled", and these use it as a class. Skipped, not run as an expected
+# failure: pytest parses the failure's source, and CPython 3.11.7 may crash there (cpython #106905).
 NO_CLASS = {"check_classifiers_classes": "y = -1 means unlabeled, and the check takes -1 for a class"}
+CHECKS = list(estimator_checks_generator(Propagation(), expected_failed_checks=NO_CLASS, mark="skip"))
 
 
-@parametrize_with_checks([Propagation()], expected_failed_checks=lambda _: NO_CLASS)
+@pytest.mark.parametrize(
+    ("estimator", "check"), CHECKS, ids=[getattr(check, "func", check).__name__ for _, check in CHECKS]
+)
 def test_scikit_learn(estimator, check):
     check(estimator)
 
