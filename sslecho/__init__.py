@@ -22,6 +22,7 @@ _HOMES = {
     "demo": "sslecho.api.demo",
     "doctor": "sslecho.api.doctor",
     "embed": "sslecho.api.embed",
+    "finetune": "sslecho.api.finetune",
     "ingest": "sslecho.api.ingest",
     "phantom": "sslecho.api.phantom",
     "pretrain": "sslecho.api.pretrain",

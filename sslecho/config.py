@@ -5,6 +5,7 @@ section for each command; a flag wins over `--set`, which wins over the file, wh
 """
 
 import dataclasses
+import keyword
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -69,7 +70,8 @@ def check(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
     problems, checked = [], {}
     for name, value in values.items():
         try:
-            checked[name] = _check(cls, name, value)
+            field_name = f"{name}_" if keyword.iskeyword(name) else name  # a field can't be called `from`
+            checked[field_name] = _check(cls, field_name, value)
         except ValueError as problem:
             problems.append(str(problem))
     if problems:
@@ -137,8 +139,9 @@ def _check(cls: type, name: str, value: Any) -> Any:
     fields = {field.name: field for field in dataclasses.fields(cls)}
     if name not in fields:
         raise ValueError(f"{name!r} is no setting{did_you_mean(name, list(fields))}; known: {', '.join(fields)}")
-    field = fields[name]
-    value = _convert(name, value, typing.get_type_hints(cls)[name])
+    field, hint = fields[name], typing.get_type_hints(cls)[name]
+    name = name.rstrip("_")
+    value = _convert(name, value, hint)
     choices = field.metadata.get("choices")
     if choices is not None and value is not None:
         known = list(choices)

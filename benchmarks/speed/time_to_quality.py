@@ -93,6 +93,7 @@ class Looking:
     """What the loop calls after every pass: looks, and stops it once the target is reached."""
 
     every = 1
+    score = "knn_accuracy"
 
     def __init__(self, curve: Curve, target: float):
         self._curve, self._target = curve, target

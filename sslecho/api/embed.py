@@ -93,20 +93,25 @@ def write_embeddings(
     store: Store, encoder: Encodes, folder: Path, *, batch_size: int, device: str, meta: dict[str, Any]
 ) -> None:
     """Write the noun for all frames of a store into `folder`."""
-    everything = np.arange(len(store), dtype=np.int64)
+    rows = frame_rows(store)
     chosen, _ = choose_device(device)
-    embed_frames(store.read, everything, encoder, folder=folder, batch_size=batch_size, device=chosen)
-    columns = {
-        "row": pa.array(everything),
-        "clip_id": store.frames["clip_id"],
-        "frame_index": store.frames["frame_index"],
-    }
-    for name in ("patient_id", "unit_id", "label", "split"):
-        columns[name] = pa.array(store.column(name, level="frame").tolist(), pa.string())
+    embed_frames(store.read, rows["row"].to_numpy(), encoder, folder=folder, batch_size=batch_size, device=chosen)
     described = {
         "frames_hash": store.frames_hash,
         "encoder_hash": encoder.hash(),
         "unit": store.unit,
         "dim": encoder.dim,
     }
-    write_rows(folder, pa.table(columns), meta={**described, **meta})
+    write_rows(folder, rows, meta={**described, **meta})
+
+
+def frame_rows(store: Store) -> pa.Table:
+    """The rows that name all frames of a store, as embeddings have them."""
+    columns = {
+        "row": pa.array(np.arange(len(store), dtype=np.int64)),
+        "clip_id": store.frames["clip_id"],
+        "frame_index": store.frames["frame_index"],
+    }
+    for name in ("patient_id", "unit_id", "label", "split"):
+        columns[name] = pa.array(store.column(name, level="frame").tolist(), pa.string())
+    return pa.table(columns)

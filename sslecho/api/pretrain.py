@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from sslecho.api.joint_run import open_jointly
 from sslecho.api.method_settings import settings_of_method
 from sslecho.api.nouns import as_store, counts, groups
 from sslecho.api.pretrain_encoder import embed_sample, new_encoder, picture_size, say_match
@@ -20,12 +21,12 @@ from sslecho.api.pretrain_watch import watched
 from sslecho.api.settings import PretrainSettings
 from sslecho.config import build, identity, to_toml
 from sslecho.data.store import Store
-from sslecho.errors import InputError, SslechoError
+from sslecho.errors import InputError
 from sslecho.models.encoder import Encoder
 from sslecho.models.weight_files import read_weights
 from sslecho.objectives import OBJECTIVES
 from sslecho.objectives.objective import MethodSettings, Objective
-from sslecho.rundir import RunDir, warn
+from sslecho.rundir import warn
 from sslecho.train.checkpoint import Saving
 from sslecho.train.device import choose_compiler, choose_device, choose_precision, make_fabric
 from sslecho.train.health import Watch, looks_every, spread_of
@@ -86,9 +87,10 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
         torch.manual_seed(settings.seed)
         objective: Objective = objective_class(encoder, method_settings)
     fabric = make_fabric(device=device, devices=settings.devices, nodes=settings.nodes, precision=precision)
-    run = _open_run(
+    run = open_jointly(
         fabric,
         out,
+        command="pretrain",
         identity={
             **how,
             "precision": precision,
@@ -182,25 +184,6 @@ def pretrain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
         )
     fabric.barrier()
     return encoder.eval()
-
-
-def _open_run(fabric: Any, out: Path, **how: Any) -> RunDir | None:
-    """The run's folder, opened by the first process alone; None, in all processes, where the run is done.
-
-    Raises:
-        InputError: in all processes, what the first one met: none may go on to wait for it.
-    """
-    run, verdict = None, ("go", None)
-    if fabric.is_global_zero:
-        try:
-            run = RunDir.open(out, command="pretrain", **how)
-            verdict = ("done" if run.done else "go", None)
-        except SslechoError as error:
-            verdict = ("error", error)
-    word, error = fabric.broadcast(verdict)
-    if error is not None:
-        raise error
-    return None if word == "done" else (run or RunDir(out, "running"))
 
 
 def _method_settings(objective_class: type[Objective], settings: PretrainSettings) -> MethodSettings:

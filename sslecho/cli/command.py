@@ -91,7 +91,7 @@ def _flags(settings: type) -> list[inspect.Parameter]:
 
 def _flag(name: str, kind: Any, default: Any, metadata: Any) -> inspect.Parameter:
     """One setting as a flag that is None unless it is given."""
-    word = "--" + name.replace("_", "-")
+    word = "--" + name.rstrip("_").replace("_", "-")  # `from_` is --from: Python keeps the word for itself
     shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
     said = "" if shown in (None, "") else f" (default: {shown})"
     if kind is bool:

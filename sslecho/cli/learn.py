@@ -1,10 +1,11 @@
-"""Commands that learn from stores: pretrain, embed, cluster, propagate, probe, select."""
+"""Commands that learn from stores: pretrain, embed, cluster, propagate, probe, finetune, select."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from sslecho.api.finetune_settings import FinetuneSettings
 from sslecho.api.probe_settings import ProbeSettings
 from sslecho.api.select_settings import SelectSettings
 from sslecho.api.settings import ClusterSettings, EmbedSettings, PretrainSettings, PropagateSettings
@@ -88,6 +89,21 @@ def add_to(app: typer.Typer) -> None:
         result = result_of(out)
         return Said(result, _probed(result), f"wrote {out}; its model names new embeddings: docs/probe.md")
 
+    @add_command(app, FinetuneSettings)
+    def finetune(call: Call, store: StoreArgument, out: Out) -> Said:
+        """Train an encoder with a classifier on labeled frames, and score it on other patients."""
+        from sslecho.api.finetune import finetune
+
+        finetune(store, out, overwrite=call.overwrite, **call.options)
+        result = result_of(out)
+        lines = [
+            f"{result['steps']} steps, loss {result['loss']:.3f}, {result['images_per_s']:.0f} images/s; kept: the "
+            f"weights after {result['best_step']} steps",
+            *_probed(result),
+            *_forgotten(result["forgetting"]),
+        ]
+        return Said(result, lines, f"wrote {out}; its model and encoder name new clips: docs/finetune.md")
+
     @add_command(app, SelectSettings)
     def select(
         call: Call,
@@ -152,6 +168,18 @@ def _probed(result: dict[str, Any]) -> list[str]:
         area = _figure("", other, "auroc").strip()
         lines.append(f"confidence tells {', '.join(other['classes'])} from what is known: AUROC {area}")
     return lines
+
+
+def _forgotten(lost: dict[str, Any] | None) -> list[str]:
+    """What new classes have cost the old ones."""
+    if lost is None:
+        return []
+    low, high = lost["difference_low"], lost["difference_high"]
+    interval = "" if low is None else f" ({low:+.3f} to {high:+.3f})"
+    return [
+        f"the {len(lost['classes'])} classes known before: balanced accuracy {lost['before']:.3f} then, "
+        f"{lost['now']:.3f} now, {lost['difference']:+.3f}{interval}; {lost['now_among_old']:.3f} among themselves"
+    ]
 
 
 def _figure(words: str, row: dict[str, Any], name: str) -> str:

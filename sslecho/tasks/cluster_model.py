@@ -16,10 +16,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from sslecho.errors import InputError, NounError, SettingsError
-from sslecho.rundir import read_json, write_atomic, write_json
 from sslecho.tasks.assignment import Assignment
 from sslecho.tasks.clusterers import CLUSTERERS
 from sslecho.tasks.clusterers.clusterer import Clusterer, Clusters, Items, NoSettings
+from sslecho.tasks.model_folder import read_model, write_model
 
 SCHEMA, VERSION = "sslecho.clusters", 1
 
@@ -60,20 +60,8 @@ class ClusterModel:
 
     def save(self, folder: Path | str) -> None:
         """Write the model into `folder`; config.json is written last."""
-        folder = Path(folder)
-        folder.mkdir(exist_ok=True)
-        weights = self._weights()
-        write_atomic(folder / "model.safetensors", weights)
-        write_json(
-            folder / "config.json",
-            {
-                "schema": SCHEMA,
-                "version": VERSION,
-                "method": self.method,
-                "ks": self.ks,
-                "sha256": hashlib.sha256(weights).hexdigest(),
-                "about": self.about,
-            },
+        write_model(
+            folder, self._weights(), schema=SCHEMA, version=VERSION, method=self.method, ks=self.ks, about=self.about
         )
 
     def _weights(self) -> bytes:
@@ -93,24 +81,7 @@ class ClusterModel:
         Raises:
             NounError: no clusters there, of another version or an unknown method, or a damaged file.
         """
-        folder = Path(folder)
-        if (folder / "model").is_dir():
-            folder = folder / "model"
-        try:
-            config = read_json(folder / "config.json")
-            weights = (folder / "model.safetensors").read_bytes()
-        except (OSError, ValueError):
-            raise NounError(
-                f"{folder} holds no clusters (no readable model.safetensors and config.json); "
-                "name the folder that `sslecho cluster` wrote"
-            ) from None
-        if config.get("schema") != SCHEMA or config.get("version") != VERSION:
-            raise NounError(
-                f"{folder} holds {config.get('schema')!r} version {config.get('version')!r}, "
-                f"not {SCHEMA!r} version {VERSION}; cluster again with --overwrite"
-            )
-        if hashlib.sha256(weights).hexdigest() != config["sha256"]:
-            raise NounError(f"{folder / 'model.safetensors'} is not what config.json describes (hash); cluster again")
+        config, weights = read_model(folder, schema=SCHEMA, version=VERSION, what="clusters", command="cluster")
         try:
             clusters_class = CLUSTERERS[config["method"]].clusters_class
             tensors = load(weights)

@@ -4,7 +4,6 @@ model/model.safetensors   arrays of the probe
 model/config.json         schema, kind, classes, temperature, conformal sets, hash of the arrays, about
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from safetensors.numpy import load, save
 from sslecho.embed.index.vectors import pieces
 from sslecho.errors import NounError
 from sslecho.metrics.calibration import Conformal
-from sslecho.rundir import read_json, write_atomic, write_json
 from sslecho.tasks.assignment import prepared
+from sslecho.tasks.model_folder import read_model, write_model
 from sslecho.tasks.probe import LinearProbe, NeighborProbe
 
 SCHEMA, VERSION = "sslecho.probe", 1
@@ -68,23 +67,18 @@ class ProbeModel:
 
     def save(self, folder: Path | str) -> None:
         """Write the model into `folder`; config.json is written last."""
-        folder = Path(folder)
-        folder.mkdir(exist_ok=True)
         arrays = save({name: np.ascontiguousarray(array) for name, array in self.probe.to_tensors().items()})
-        write_atomic(folder / "model.safetensors", arrays)
-        write_json(
-            folder / "config.json",
-            {
-                "schema": SCHEMA,
-                "version": VERSION,
-                "kind": self.kind,
-                "classes": self.classes,
-                "chosen": self.probe.chosen_,
-                "temperature": self.temperature,
-                "conformal": None if self.conformal is None else self.conformal._asdict(),
-                "sha256": hashlib.sha256(arrays).hexdigest(),
-                "about": self.about,
-            },
+        write_model(
+            folder,
+            arrays,
+            schema=SCHEMA,
+            version=VERSION,
+            kind=self.kind,
+            classes=self.classes,
+            chosen=self.probe.chosen_,
+            temperature=self.temperature,
+            conformal=None if self.conformal is None else self.conformal._asdict(),
+            about=self.about,
         )
 
     @classmethod
@@ -94,20 +88,7 @@ class ProbeModel:
         Raises:
             NounError: no probe there, of another version, or a damaged file.
         """
-        folder = Path(folder)
-        folder = folder / "model" if (folder / "model").is_dir() else folder
-        try:
-            config = read_json(folder / "config.json")
-            arrays = (folder / "model.safetensors").read_bytes()
-        except (OSError, ValueError):
-            raise NounError(f"{folder} holds no probe; name the folder that `sslecho probe` wrote") from None
-        if config.get("schema") != SCHEMA or config.get("version") != VERSION:
-            raise NounError(
-                f"{folder} holds {config.get('schema')!r} version {config.get('version')!r}, "
-                f"not {SCHEMA!r} version {VERSION}; run `sslecho probe` again with --overwrite"
-            )
-        if hashlib.sha256(arrays).hexdigest() != config["sha256"]:
-            raise NounError(f"{folder / 'model.safetensors'} is not what config.json describes (hash); probe again")
+        config, arrays = read_model(folder, schema=SCHEMA, version=VERSION, what="probe", command="probe")
         try:
             probe = KINDS[config["kind"]].from_tensors(load(arrays), classes=config["classes"], chosen=config["chosen"])
         except (SafetensorError, KeyError) as error:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
+from sslecho.data.balanced import balanced_batches
 from sslecho.data.neighbor_partners import NeighborPartners
 from sslecho.data.partners import Partners
 from sslecho.data.sampler import class_batches, clip_batches, epoch_batches
@@ -35,7 +36,8 @@ class Frames:
         max_gap_s: partners are drawn from frames that are less than this apart in time; None takes the whole group.
         neighbor_ids: the places in `rows` of each of them's neighbors, -1 for none; the second view is then a
             neighbor's, and `partner_group` does not count.
-        batches: how they come together: "frames", "clips" or "classes" (which needs labels), see data/sampler.py.
+        batches: how they come together: "frames", "clips" or "classes", see data/sampler.py, or "balanced", see
+            data/balanced.py; the last two need labels.
     """
 
     read: Callable[[np.ndarray], np.ndarray]
@@ -80,10 +82,10 @@ def _epoch(frames: Frames, *, batch_size: int, seed: int, epoch: int) -> np.ndar
     """The batches of an epoch, of all processes."""
     if frames.batches == "clips":
         return clip_batches(frames.rows, frames.alike, batch_size=batch_size, seed=seed, epoch=epoch)
-    if frames.batches == "classes":
+    if frames.batches in ("classes", "balanced"):
         if frames.label_of_frame is None:
             raise ValueError("batches of classes need labels")
-        return class_batches(
+        return {"classes": class_batches, "balanced": balanced_batches}[frames.batches](
             frames.rows, frames.alike, frames.label_of_frame, batch_size=batch_size, seed=seed, epoch=epoch
         )
     return epoch_batches(frames.rows, batch_size=batch_size, seed=seed, epoch=epoch)

@@ -40,22 +40,23 @@ class Saving:
 
 @dataclass(frozen=True)
 class Score:
-    """How good a state is; lower is better.
+    """How good a state is.
 
     Attributes:
-        by: "knn_accuracy" or "loss"; scores of another kind don't compare.
+        by: "loss", of which less is better, or the name of a watched figure, of which more is; scores of another kind
+            don't compare.
     """
 
     value: float
     by: str
 
     def beats(self, other: "Score | None") -> bool:
-        """An accuracy was asked for, so it beats any loss."""
-        if other is None or (self.by != other.by and self.by == "knn_accuracy"):
+        """A watched figure was asked for, so it beats any loss."""
+        if other is None or (self.by != other.by and self.by != "loss"):
             return True
         if self.by != other.by:
             return False
-        return self.value > other.value if self.by == "knn_accuracy" else self.value < other.value
+        return self.value < other.value if self.by == "loss" else self.value > other.value
 
 
 def save(
@@ -95,6 +96,29 @@ def best_score(folder: Path) -> Score | None:
     """Of the run's best checkpoint."""
     found = _read_best(folder / FOLDER)
     return Score(found["score"], found["by"]) if found else None
+
+
+def best_step(folder: Path, *, by: str) -> int | None:
+    """After how many steps the run's best checkpoint was written; None where none was judged by this figure."""
+    found = _read_best(folder / FOLDER)
+    return int(found["step"]) if found and found["by"] == by else None
+
+
+def restore_best(folder: Path, module: nn.Module) -> None:
+    """Load the weights of the run's best checkpoint.
+
+    Raises:
+        NounError: it is gone, damaged, or of another network.
+    """
+    step = _read_best(folder / FOLDER).get("step")
+    found = [path for path in (folder / FOLDER).glob("step-*.pt") if step_of(path) == step]
+    if not found or (problem := _problem(found[0])) is not None:
+        reason = problem if found else "it is gone"
+        raise NounError(
+            f"the best checkpoint of {folder}, after {step} steps, can't be read ({reason}); "
+            "say --overwrite to start anew"
+        )
+    _load(found[0], module)
 
 
 def step_of(path: Path) -> int:
@@ -139,10 +163,17 @@ def restore(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> 
     Raises:
         NounError: it is of another network.
     """
+    return _load(path, module, optimizer)
+
+
+def _load(
+    path: Path, module: nn.Module, optimizer: torch.optim.Optimizer | None = None
+) -> tuple[int, dict[str, float]]:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         module.load_state_dict(state["module"])
-        optimizer.load_state_dict(state["optimizer"])
+        if optimizer is not None:
+            optimizer.load_state_dict(state["optimizer"])
         return int(state["step"]), dict(state["said"])
     except (RuntimeError, KeyError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0]

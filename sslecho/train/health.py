@@ -76,6 +76,8 @@ class Watch:
         calm_steps: steps until a collapse is believed: embeddings crowd while the learning rate rises.
     """
 
+    score = "knn_accuracy"
+
     def __init__(
         self, sample: Sample, frames: Frames, maker: Views, *, seed: int, every: int, calm_steps: int, began: Encoder
     ):

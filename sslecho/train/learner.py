@@ -1,5 +1,6 @@
 """What is trained: encoder and objective as one module, and the optimizer of its weights."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from sslecho.models.encoder import Encoder
 from sslecho.objectives.objective import Batch, Objective
+from sslecho.train.layers import rate_of_weight
 
 
 class Learner(nn.Module):
@@ -34,19 +36,35 @@ def as_channels_last(module: nn.Module) -> Any:
     return module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
-def make_optimizer(module: nn.Module, *, name: str, lr: float, weight_decay: float) -> torch.optim.Optimizer:
+def make_optimizer(
+    module: nn.Module, *, name: str, lr: float, weight_decay: float, rates: Mapping[str, float] | None = None
+) -> torch.optim.Optimizer:
     """SGD with momentum or AdamW; biases and norms (vectors) are not decayed.
 
     Fused: one pass over all parameters, on the CPU too, where the plain loop over tensors takes a tenth of a step.
     A fused optimizer also leaves out a step by a flag on the device, see `guard.py`.
+
+    Args:
+        rates: for some weights by name the share of the learning rate that they get, their group's `lr_scale`.
     """
-    trained = [p for p in module.parameters() if p.requires_grad]  # a teacher's weights are not
-    decayed = [p for p in trained if p.ndim > 1]
-    free = [p for p in trained if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
+    by_rate: dict[tuple[float, float], list[nn.Parameter]] = {(1.0, weight_decay): [], (1.0, 0.0): []}
+    for weight_name, weight in module.named_parameters():
+        if weight.requires_grad:  # a teacher's does not
+            key = ((rates or {}).get(weight_name, 1.0), weight_decay if weight.ndim > 1 else 0.0)
+            by_rate.setdefault(key, []).append(weight)
+    groups = [
+        {"params": weights, "weight_decay": decay, "lr_scale": scale} for (scale, decay), weights in by_rate.items()
+    ]
     if name == "sgd":
         return torch.optim.SGD(groups, lr=lr, momentum=0.9, fused=True)
     return torch.optim.AdamW(groups, lr=lr, fused=True)
+
+
+def rates_of(encoder: Encoder, layer_decay: float) -> dict[str, float]:
+    """By the names that they have in a `Learner`, the share of the learning rate that an encoder's weights get."""
+    if layer_decay == 1:
+        return {}
+    return {f"encoder.net.{name}": rate for name, rate in rate_of_weight(encoder.net, layer_decay).items()}
 
 
 def begin_momentum(optimizer: torch.optim.Optimizer) -> None:

@@ -24,7 +24,7 @@ from sslecho.train.compiled import Compiled
 from sslecho.train.device import from_first
 from sslecho.train.guard import Guard, NotFinite
 from sslecho.train.interrupt import StopRequest
-from sslecho.train.learner import Learner, as_channels_last, bare, begin_momentum, make_optimizer, seed_layers
+from sslecho.train.learner import Learner, as_channels_last, bare, begin_momentum, make_optimizer, rates_of, seed_layers
 from sslecho.train.log import TrainingLog
 from sslecho.train.meter import Meter
 from sslecho.train.pictures import Loaded, show
@@ -43,6 +43,9 @@ class Plan:
         batch_size: frames a step, over all processes.
         lr: peak learning rate.
         clip_grad: the longest gradient, over all trained weights; None leaves every length.
+        layer_decay: the learning rate of a layer of the encoder, as a share of that of the layer above it.
+        patience: steps without a better score of the watch after which the run ends early; None ends no run early.
+        take_best: end with the weights of the best score, not with the last ones.
     """
 
     epochs: int
@@ -53,16 +56,21 @@ class Plan:
     warmup_epochs: float
     seed: int
     clip_grad: float | None = None
+    layer_decay: float = 1.0
+    patience: int | None = None
+    take_best: bool = False
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a finished run says of itself: throughput in frames, waiting as a share of the time."""
+    """What a finished run says of itself: throughput in frames, waiting as a share of the time, steps done, and the
+    step whose weights it ended with."""
 
     loss: float
     images_per_s: float
     data_wait: float
     steps: int
+    taken: int
 
 
 @runtime_checkable
@@ -71,9 +79,12 @@ class Watch(Protocol):
 
     Attributes:
         every: steps between two looks, at least; they are taken at the ends of epochs, and after the last step.
+        score: the name of the number, if there is one, by which one state is better than another: the higher, the
+            better.
     """
 
     every: int
+    score: str
 
     def check(self, module: Learner, *, step: int, total: int) -> dict[str, float]:
         """Numbers for the log, in eval mode and without gradients.
@@ -97,6 +108,7 @@ def fit(
     watch: Watch | None = None,
     saving: Saving = Saving(),  # noqa: B008 (frozen)
     backend: str | Callable[..., Any] | None = None,
+    doing: str = "pretrain",
 ) -> Trained:
     """Train until the plan is done, going on from the folder's latest whole checkpoint where there is one.
 
@@ -110,6 +122,7 @@ def fit(
         watch: looks at the network now and then, in the first process.
         saving: when to save, and what is kept.
         backend: of `torch.compile`, "inductor" for example; None compiles nothing.
+        doing: what the progress bar calls it.
 
     Raises:
         Interrupted: Ctrl-C or SIGTERM; the state was saved first.
@@ -117,7 +130,13 @@ def fit(
             written first.
     """
     module = as_channels_last(_with_joint_batch_norm(Learner(encoder, objective), fabric))
-    optimizer = make_optimizer(module, name=plan.optimizer, lr=plan.lr, weight_decay=plan.weight_decay)
+    optimizer = make_optimizer(
+        module,
+        name=plan.optimizer,
+        lr=plan.lr,
+        weight_decay=plan.weight_decay,
+        rates=rates_of(encoder, plan.layer_decay),
+    )
     compiled = Compiled(module, backend)
     module, optimizer = fabric.setup(module, optimizer)
     learner = bare(module)
@@ -152,6 +171,13 @@ def fit(
                 score=score or (Score(said["loss"], "loss") if meter.has_read else None),
             )
 
+    def over(done: int) -> bool:
+        """Whether the watch has waited long enough; a function of what is saved, so that a resumed run knows too."""
+        if plan.patience is None or watch is None:
+            return False
+        best = checkpoint.best_step(folder, by=watch.score)
+        return best is not None and done - best >= plan.patience
+
     def given_up(step: int, error: Exception) -> str:
         """Where the bundle is that has the weights before the given step, counted from 0, and that step's batch."""
         rows, partner_rows = next(rows_of(step, epochs=plan.epochs + 1))  # one more: the last step may be done
@@ -170,21 +196,22 @@ def fit(
         fabric.barrier()  # a process that ends has the others ended, in the middle of writing
         return f"{path} has the batch and the weights before it"
 
+    last = total if not from_first(fabric, lambda: over(done)) else done
     pairs = rows_of(done, epochs=plan.epochs, rank=fabric.global_rank, world=fabric.world_size)
     with (
         StopRequest() as stop,
         torch.random.fork_rng(devices=[fabric.device] if fabric.device.type == "cuda" else []),
         log.after(done),
-        track("pretrain", total=total, unit="steps", done=done) as bar,
+        track(doing, total=total, unit="steps", done=done) as bar,
         Ahead(frames, pairs, fabric.device) as ahead,
     ):
-        for step in range(done, total):
+        for step in range(done, last):
             waiting = time.monotonic()
             loaded = ahead.next()
             meter.waited(time.monotonic() - waiting)
             lr = plan.lr * cosine_with_warmup(step, total_steps=total, warmup_steps=int(plan.warmup_epochs * per_epoch))
             for group in optimizer.param_groups:
-                group["lr"] = lr
+                group["lr"] = lr * group.get("lr_scale", 1.0)
             now = Now(step, total, step / per_epoch)
             due = (step + 1) % STEPS_BETWEEN_LOGS == 0 or (step + 1) % per_epoch == 0 or step + 1 == total
             try:
@@ -211,7 +238,7 @@ def fit(
                     f"{error}; lower --lr or raise --warmup-epochs and start anew with --overwrite; "
                     f"{given_up(error.step, error)}"
                 ) from None
-            score = None
+            score, looked = None, False
             if due:
                 said = meter.read()
                 if watch is not None and _is_due(step + 1, every=watch.every, per_epoch=per_epoch, total=total):
@@ -222,8 +249,9 @@ def fit(
                     except SslechoError as error:
                         raise type(error)(f"{error}; {given_up(step + 1, error)}") from None  # step is done
                     meter.paused(time.monotonic() - looking)
+                    looked = True
                     said |= seen
-                    score = Score(seen["knn_accuracy"], "knn_accuracy") if "knn_accuracy" in seen else None
+                    score = Score(seen[watch.score], watch.score) if watch.score in seen else None
                 log.write(step=step + 1, epoch=(step + 1) / per_epoch, lr=lr, **said)
                 bar.advance(
                     0,
@@ -238,10 +266,17 @@ def fit(
             if step + 1 < total and (better or time.monotonic() - saved_at > saving.seconds):
                 save(step + 1, score)
                 saved_at = time.monotonic()
-        save(total, score)
+            if looked and step + 1 < total and from_first(fabric, lambda step=step: over(step + 1)):
+                last = step + 1
+                break
+        save(last, score)
     compiled.off()
+    taken = last
+    if plan.take_best and watch is not None and (best := checkpoint.best_step(folder, by=watch.score)) is not None:
+        checkpoint.restore_best(folder, learner)
+        taken = best
     encoder.eval()
-    return Trained(**meter.overall(), steps=total)
+    return Trained(**meter.overall(), steps=last, taken=taken)
 
 
 def _is_due(done: int, *, every: int, per_epoch: int, total: int) -> bool:

@@ -100,6 +100,7 @@ class Watching:
     """Accuracies that were thought up: the best is after 10 steps."""
 
     every = 5
+    score = "knn_accuracy"
 
     def check(self, module, *, step, total):
         assert not module.training

@@ -111,6 +111,7 @@ def test_after_a_bad_step_nothing_is_saved_until_it_is_read(tmp_path, monkeypatc
 
 class GivesUp:
     every = 1
+    score = "knn_accuracy"
 
     def __init__(self, at):
         self.at, self.weights = at, None

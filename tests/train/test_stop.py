@@ -96,6 +96,7 @@ class Dawdling:
     """A look that would take forever, during which the run is asked to stop."""
 
     every = 1
+    score = "knn_accuracy"
 
     def check(self, module, *, step, total):
         if step == 10:

@@ -1,11 +1,10 @@
-"""Whom a probe learns from, is chosen by and scored on, and what of that makes figures look better than they are."""
+"""Whom a classifier learns from, is chosen by and scored on; what of that makes figures look better than they are."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from sslecho.api.origin import Origin
-from sslecho.api.probe_settings import ProbeSettings
 from sslecho.embed.embeddings import Embeddings
 from sslecho.errors import InputError
 
@@ -19,8 +18,14 @@ class Rows(NamedTuple):
     unknown: np.ndarray
 
 
-def rows_of(items: Embeddings, origin: Origin, settings: ProbeSettings, *, unit: str) -> tuple[Rows, list[str]]:
+def rows_of(
+    items: Embeddings, origin: Origin, *, open_set: tuple[str, ...], unit: str, known_before: tuple[str, ...] = ()
+) -> tuple[Rows, list[str]]:
     """Whom to learn from, choose by and score; what of it the user should know.
+
+    Args:
+        open_set: labels that are not learned.
+        known_before: classes that the model knows already, whether train has them or not.
 
     Raises:
         InputError: no split, or too little to learn from or to score.
@@ -28,29 +33,27 @@ def rows_of(items: Embeddings, origin: Origin, settings: ProbeSettings, *, unit:
     labels, splits = items.column("label"), items.column("split")
     known = np.array([label is not None for label in labels], bool)
     if not known.any():
-        raise InputError(
-            "no label is known for these embeddings; give --labels CSV (clip_id,label), or ingest --labels"
-        )
+        raise InputError("no label is known; give --labels CSV (clip_id,label), or ingest --labels")
     if all(name is None for name in splits):
         raise InputError(
-            "these embeddings have no split, and a probe must be scored on patients that it has not learned from; run "
+            "there is no split, and a classifier must be scored on patients that it has not learned from; run "
             "`sslecho split STORE --test 0.2 --val 0.1` first"
         )
-    left_out = np.isin(labels.astype(str), settings.open_set)
-    if missing := sorted(set(settings.open_set) - set(labels[known].tolist())):
+    left_out = np.isin(labels.astype(str), open_set)
+    if missing := sorted(set(open_set) - set(labels[known].tolist())):
         raise InputError(f"--open-set {', '.join(missing)}: no item has this label; there are: {_some(labels[known])}")
     train = np.flatnonzero(known & ~left_out & (splits == "train"))
     classes = sorted(set(labels[train].tolist()))
-    if len(classes) < 2:
+    if len({*classes, *known_before}) < 2:
         has = f"one class ({classes[0]})" if classes else "no labeled item"
-        raise InputError(f"split train has {has}, and a probe needs two classes; label more of its {unit}s")
-    learned = np.isin(labels.astype(str), classes)
+        raise InputError(f"split train has {has}, and a classifier needs two classes; label more of its {unit}s")
+    learned = np.isin(labels.astype(str), [*classes, *known_before])
     val, tested = (np.flatnonzero(known & (splits == name)) for name in ("val", "test"))
     test, unknown = tested[learned[tested]], tested[~learned[tested]]
     if not len(test):
         raise InputError(f"no item of split test has a class that is learned ({', '.join(classes)}); label some")
     rows = Rows(train, val[learned[val]], test, unknown)
-    return rows, _warnings(items, origin, rows, classes, tried_val=val, open_set=settings.open_set, unit=unit)
+    return rows, _warnings(items, origin, rows, classes, tried_val=val, open_set=open_set, unit=unit)
 
 
 def _warnings(
