@@ -1,6 +1,7 @@
 """Does bfloat16 cost quality? Pretraining with and without it: the same frames, seeds, order, steps and rate.
 
     python benchmarks/quality/bf16.py [--data DIR] [--seeds 5] [--epochs 10] [--quick]
+    python benchmarks/quality/bf16.py --data DIR --part lung --first-seed 5 --seeds 10     a second look
 
 SimCLR (timm's test_resnet at 32 pixels, batch 32, the organ's policy) on simulated hearts (30 patients a seed, twelve
 views) and, where DIR holds the lung videos, stills and a `manifest.csv` (path, label, patient), on real lungs.
@@ -83,14 +84,18 @@ def compared(part: str, found: dict[tuple[int, str], dict[str, Any]], seeds: lis
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="the lung data; without it, the phantom alone")
+    parser.add_argument("--part", choices=("phantom", "lung"), help="one of them alone")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0, help="of the lung, to look again with others")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--quick", action="store_true", help="one seed, few patients, one epoch")
     given = parser.parse_args()
     n_seeds, patients, epochs = (1, 6, 1) if given.quick else (given.seeds, 30, given.epochs)
     parts = {"phantom": [FIRST_SEED + i for i in range(n_seeds)]}
     if given.data is not None:
-        parts["lung"] = list(range(n_seeds))
+        parts["lung"] = [given.first_seed + i for i in range(n_seeds)]
+    if given.part is not None:
+        parts = {given.part: parts[given.part]}
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     workers = len(os.sched_getaffinity(0))
     rows = []

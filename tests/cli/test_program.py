@@ -11,7 +11,7 @@ import sslecho
 from sslecho.cli.app import app
 
 COMMANDS = (
-    "demo doctor phantom ingest check split pretrain embed cluster propagate probe select visualize report "
+    "demo doctor phantom ingest check split pretrain embed cluster propagate probe finetune select visualize report "
     "augmentations"
 ).split()
 
