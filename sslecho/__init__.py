@@ -23,6 +23,7 @@ _HOMES = {
     "doctor": "sslecho.api.doctor",
     "embed": "sslecho.api.embed",
     "finetune": "sslecho.api.finetune",
+    "grade": "sslecho.api.grade",
     "ingest": "sslecho.api.ingest",
     "phantom": "sslecho.api.phantom",
     "pretrain": "sslecho.api.pretrain",

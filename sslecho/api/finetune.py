@@ -20,18 +20,20 @@ from sslecho.api.origin import Origin
 from sslecho.config import build, identity, to_toml
 from sslecho.data.store import Store
 from sslecho.embed.embeddings import Embeddings
+from sslecho.errors import InputError
 from sslecho.metrics.calibration import ece
 from sslecho.metrics.labels import encode_groups
 from sslecho.objectives.classify import ClassifySettings
 from sslecho.rundir import sha256_of
 from sslecho.tasks.classifier import Classifier
-from sslecho.tasks.finetune import Labeled, Tuning, codes_of_frames, fine_tune, spread_over_clips
+from sslecho.tasks.finetune import Labeled, codes_of_frames, fine_tune
 from sslecho.tasks.predictions import Predictions, write_predictions
 from sslecho.tasks.probe_model import tempered
 from sslecho.train.checkpoint import Saving
 from sslecho.train.device import choose_compiler, choose_device, choose_precision, make_fabric
 from sslecho.train.layers import train_last
 from sslecho.train.log import TrainingLog
+from sslecho.train.supervised import Running, Tuning, spread_over_clips
 from sslecho.train.validation import means
 from sslecho.views.policies import Views, policy
 
@@ -58,7 +60,17 @@ def finetune(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
     precision, _ = choose_precision(settings.precision, device)
     if settings.workers:
         torch.set_num_threads(settings.workers)
-    start = start_of(store, settings)
+    if settings.encoder is None and settings.from_ != "scratch":
+        raise InputError("--encoder is missing: name a run of `sslecho pretrain`, or say --from scratch")
+    start = start_of(
+        store,
+        encoder=settings.encoder,
+        scratch=settings.from_ == "scratch",
+        backbone=settings.backbone,
+        image_size=settings.image_size,
+        seed=settings.seed,
+        keep_head=settings.head == "keep",
+    )
     frames = _frames(store, start, settings)
     items = frames.per_clip() if settings.level == "clip" else frames
     origin = Origin(store, "", start.encoder, None, "")
@@ -70,7 +82,8 @@ def finetune(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
     # Before the folder is begun: a backbone may be misspelled, or have fewer layers than are to learn.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        encoder, head = start.begin(n_new=len(learned), dropout=settings.dropout)
+        encoder = start.new_encoder()
+        head = start.new_head(encoder.dim, n_new=len(learned), dropout=settings.dropout)
     train_last(encoder.net, {"all": None, "last": settings.last_layers, "none": 0}[settings.train])
     fabric = make_fabric(device=device, devices=settings.devices, nodes=settings.nodes, precision=precision)
     run = open_jointly(
@@ -96,18 +109,30 @@ def finetune(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
         size=encoder.image_size,
         seed=settings.seed,
     )
+    sampler = settings.balance == "sampler"
     encoder, head, trained = fine_tune(
         store,
         labeled,
         encoder,
         head,
         [maker],
-        tuning_of(settings),
-        fabric=fabric,
-        folder=out,
-        log=TrainingLog(out, active=fabric.is_global_zero),
-        saving=Saving(settings.checkpoint_seconds),
-        backend=choose_compiler(settings.compile, device),
+        Tuning.of(settings),
+        Running(
+            fabric,
+            out,
+            TrainingLog(out, active=fabric.is_global_zero),
+            Saving(settings.checkpoint_seconds),
+            choose_compiler(settings.compile, device),
+        ),
+        loss=ClassifySettings(
+            balance="none" if sampler else settings.balance,
+            tau=settings.tau,
+            gamma=settings.gamma,
+            label_smoothing=settings.label_smoothing,
+            mixup=settings.mixup,
+            ema=settings.ema,
+        ),
+        balanced=sampler,
     )
     if fabric.is_global_zero:
         about = {"level": settings.level, "unit": unit, "frames_hash": store.frames_hash}
@@ -178,33 +203,6 @@ def _judged(
         "ece_uncalibrated": ece(truth, uncalibrated[rows.test]),
         "forgetting": lost,
     }
-
-
-def tuning_of(settings: FinetuneSettings) -> Tuning:
-    """How is learned, from what the user said."""
-    sampler = settings.balance == "sampler"
-    return Tuning(
-        loss=ClassifySettings(
-            balance="none" if sampler else settings.balance,
-            tau=settings.tau,
-            gamma=settings.gamma,
-            label_smoothing=settings.label_smoothing,
-            mixup=settings.mixup,
-            ema=settings.ema,
-        ),
-        layer_decay=settings.layer_decay,
-        balanced=sampler,
-        epochs=settings.epochs,
-        min_steps=settings.min_steps,
-        patience=settings.patience,
-        batch_size=settings.batch_size,
-        optimizer=settings.optimizer,
-        lr=settings.lr,
-        weight_decay=settings.weight_decay,
-        warmup_epochs=settings.warmup_epochs,
-        clip_grad=settings.clip_grad,
-        seed=settings.seed,
-    )
 
 
 def _frames(store: Store, start: Start, settings: FinetuneSettings) -> Embeddings:

@@ -1,4 +1,4 @@
-"""What `finetune` begins with: an encoder's weights, its architecture alone, or a classifier that has to grow."""
+"""What learning from labels begins with: an encoder's weights, its architecture alone, or a classifier that grows."""
 
 import copy
 import hashlib
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sslecho.api.finetune_settings import FinetuneSettings
 from sslecho.api.pretrain_encoder import IMAGE_SIZE, SAMPLE
 from sslecho.data.store import Store
 from sslecho.errors import InputError, NounError
@@ -41,51 +40,69 @@ class Start:
             return self.encoder.hash()
         return hashlib.sha256(repr(self.architecture).encode()).hexdigest()
 
-    def begin(self, *, n_new: int, dropout: float) -> tuple[Encoder, LinearHead]:
-        """Encoder and head; what is random is drawn from torch's generator."""
-        backbone, size, mean, std = self.architecture
+    def new_encoder(self) -> Encoder:
+        """A copy of the encoder, or one with weights from torch's generator.
+
+        Raises:
+            InputError: no such backbone, or not at this size.
+        """
         if self.encoder is not None:
-            encoder = copy.deepcopy(self.encoder)  # what was there before is asked once more, for what was forgotten
-        else:
-            encoder = Encoder(backbone, image_size=size, mean=mean, std=std, provenance=provenance())
-            check_size(encoder)
+            return copy.deepcopy(self.encoder)  # what was there before is asked once more, for what was forgotten
+        backbone, size, mean, std = self.architecture
+        encoder = Encoder(backbone, image_size=size, mean=mean, std=std, provenance=provenance())
+        check_size(encoder)
+        return encoder
+
+    def new_head(self, dim: int, *, n_new: int, dropout: float) -> LinearHead:
+        """A head for new classes, behind those that it knew before."""
         if self.before is None:
-            return encoder, LinearHead(encoder.dim, (n_new,), dropout=dropout)
+            return LinearHead(dim, (n_new,), dropout=dropout)
         head = self.before.head.expanded(n_new) if n_new else copy.deepcopy(self.before.head)
         head.dropout.p = dropout
-        return encoder, head
+        return head
 
 
-def start_of(store: Store, settings: FinetuneSettings) -> Start:
+def start_of(
+    store: Store,
+    *,
+    encoder: str | None,
+    scratch: bool,
+    backbone: str,
+    image_size: int | None,
+    seed: int,
+    keep_head: bool = False,
+) -> Start:
     """What the user names.
 
+    Args:
+        encoder: a run; its architecture counts from scratch too.
+        scratch: whether its weights are left behind.
+        backbone, image_size: where no encoder is named.
+        seed: decides which frames gray levels are measured on, where no encoder knows them.
+        keep_head: begin with the head of the named run.
+
     Raises:
-        InputError: no encoder is named, or options contradict each other.
+        InputError: options contradict each other.
         NounError: what is named is no encoder, or no classifier where its head is to be kept.
     """
-    scratch = settings.from_ == "scratch"
-    if settings.encoder is None and not scratch:
-        raise InputError("--encoder is missing: name a run of `sslecho pretrain`, or say --from scratch")
-    if settings.head == "keep" and (scratch or settings.encoder is None):
-        raise InputError("--head keep keeps what --encoder has learned, so it can't go with --from scratch")
-    if settings.image_size is not None and not scratch:
-        raise InputError(f"--image-size {settings.image_size} is for --from scratch; an encoder has its own size")
+    if image_size is not None and encoder is not None and not scratch:
+        raise InputError(f"--image-size {image_size} is for networks from scratch; an encoder has its own size")
     before = None
-    if settings.head == "keep":
-        assert settings.encoder is not None
+    if keep_head:
+        if scratch or encoder is None:
+            raise InputError("--head keep keeps what --encoder has learned, so it can't go with --from scratch")
         try:
-            before = Classifier.load(settings.encoder)
+            before = Classifier.load(encoder)
         except NounError as error:
             raise NounError(f"--head keep needs a fine-tuned --encoder: {error}") from None
-    if settings.encoder is not None:
-        encoder = Encoder.load(settings.encoder) if before is None else before.encoder
-        size = encoder.image_size if settings.image_size is None else settings.image_size
-        architecture = (encoder.backbone, size, encoder.mean, encoder.std)
-        return Start(None if scratch else encoder, before, architecture)
-    size = settings.image_size or IMAGE_SIZE
-    if settings.image_size is None and settings.backbone in PRESETS:
-        size = plain_size(PRESETS[settings.backbone].image_size)
-    return Start(None, None, (settings.backbone, size, *_gray_levels(store, settings.seed)))
+    if encoder is not None:
+        found = Encoder.load(encoder) if before is None else before.encoder
+        size = found.image_size if image_size is None else image_size
+        return Start(None if scratch else found, before, (found.backbone, size, found.mean, found.std))
+    size = image_size or IMAGE_SIZE
+    if image_size is None and backbone in PRESETS:
+        size = plain_size(PRESETS[backbone].image_size)
+    return Start(None, None, (backbone, size, *_gray_levels(store, seed)))
 
 
 def _gray_levels(store: Store, seed: int) -> tuple[float, float]:

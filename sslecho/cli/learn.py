@@ -1,12 +1,10 @@
-"""Commands that learn from stores: pretrain, embed, cluster, propagate, probe, finetune, select."""
+"""Commands that learn from stores with few labels or none: pretrain, embed, cluster, propagate, select."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sslecho.api.finetune_settings import FinetuneSettings
-from sslecho.api.probe_settings import ProbeSettings
 from sslecho.api.select_settings import SelectSettings
 from sslecho.api.settings import ClusterSettings, EmbedSettings, PretrainSettings, PropagateSettings
 from sslecho.cli.command import Call, Out, Said, add_command, result_of
@@ -80,30 +78,6 @@ def add_to(app: typer.Typer) -> None:
         closing = f"wrote {out}/result.json; next: {ingest}" if checked else f"wrote {out}; next: {again}"
         return Said(result, _propagated(result), closing, anew=checked)
 
-    @add_command(app, ProbeSettings)
-    def probe(call: Call, embeddings: EmbeddingsArgument, out: Out) -> Said:
-        """Fit a classifier on frozen embeddings, calibrate it, and score it on other patients."""
-        from sslecho.api.probe import probe
-
-        probe(embeddings, out, overwrite=call.overwrite, **call.options)
-        result = result_of(out)
-        return Said(result, _probed(result), f"wrote {out}; its model names new embeddings: docs/probe.md")
-
-    @add_command(app, FinetuneSettings)
-    def finetune(call: Call, store: StoreArgument, out: Out) -> Said:
-        """Train an encoder with a classifier on labeled frames, and score it on other patients."""
-        from sslecho.api.finetune import finetune
-
-        finetune(store, out, overwrite=call.overwrite, **call.options)
-        result = result_of(out)
-        lines = [
-            f"{result['steps']} steps, loss {result['loss']:.3f}, {result['images_per_s']:.0f} images/s; kept: the "
-            f"weights after {result['best_step']} steps",
-            *_probed(result),
-            *_forgotten(result["forgetting"]),
-        ]
-        return Said(result, lines, f"wrote {out}; its model and encoder name new clips: docs/finetune.md")
-
     @add_command(app, SelectSettings)
     def select(
         call: Call,
@@ -145,48 +119,6 @@ def _propagated(result: dict[str, Any]) -> list[str]:
         f"to claim {audit['target']:.0%}: check the {audit['to_check']} labels of audit.csv, of which "
         f"{audit['errors_allowed']} may be wrong",
     ]
-
-
-def _probed(result: dict[str, Any]) -> list[str]:
-    """The figures, the classes below, and what confidence is worth."""
-    lines = [f"{'':20} {'':>16} {'95 %':>15}"]
-    for name in ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "ece"):
-        lines.append(_figure(name.replace("_", " "), result, name))
-    for name, row in result["per_class"].items():
-        about = f"  {row['n']} {result['level']}s of {row['n_patients']} {result['unit']}s"
-        lines.append(_figure(f"  F1 {name}", row, "f1") + about)
-    lines.append(
-        f"n = {result['n']} {result['level']}s of {result['n_patients']} {result['unit']}s, split: test; learned from "
-        f"{result['n_train']} of {result['n_train_patients']} {result['unit']}s"
-    )
-    if sets := result["sets"]:
-        lines.append(
-            f"sets that are to hold the truth in {100 * sets['level']:g} %: they do in "
-            f"{_figure('', sets, 'coverage').strip()}, {sets['mean_size']:.1f} classes each"
-        )
-    if other := result["open_set"]:
-        area = _figure("", other, "auroc").strip()
-        lines.append(f"confidence tells {', '.join(other['classes'])} from what is known: AUROC {area}")
-    return lines
-
-
-def _forgotten(lost: dict[str, Any] | None) -> list[str]:
-    """What new classes have cost the old ones."""
-    if lost is None:
-        return []
-    low, high = lost["difference_low"], lost["difference_high"]
-    interval = "" if low is None else f" ({low:+.3f} to {high:+.3f})"
-    return [
-        f"the {len(lost['classes'])} classes known before: balanced accuracy {lost['before']:.3f} then, "
-        f"{lost['now']:.3f} now, {lost['difference']:+.3f}{interval}; {lost['now_among_old']:.3f} among themselves"
-    ]
-
-
-def _figure(words: str, row: dict[str, Any], name: str) -> str:
-    if row[name] is None:
-        return f"{words:20} {'–':>16}"
-    interval = "" if row[f"{name}_low"] is None else f"({row[f'{name}_low']:.3f}–{row[f'{name}_high']:.3f})"
-    return f"{words:20} {row[name]:16.3f} {interval:>15}"
 
 
 def _graph(graph: dict[str, Any]) -> str:

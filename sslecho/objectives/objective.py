@@ -79,11 +79,13 @@ class Known(NamedTuple):
         clips: which clip each frame is of; [n].
         labels: its class, or -1 where none is known; [n].
         now: before this step.
+        grades: its grade, or NaN where none is known; [n]. None where none is asked for.
     """
 
     clips: Int64[Tensor, " n"]
     labels: Int64[Tensor, " n"]
     now: Now
+    grades: Float[Tensor, " n"] | None = None
 
 
 class Objective(nn.Module, ABC):

@@ -36,6 +36,7 @@ class Frames:
         max_gap_s: partners are drawn from frames that are less than this apart in time; None takes the whole group.
         neighbor_ids: the places in `rows` of each of them's neighbors, -1 for none; the second view is then a
             neighbor's, and `partner_group` does not count.
+        grade_of_frame: the grade of every frame of the store, NaN where unknown; None knows none.
         batches: how they come together: "frames", "clips" or "classes", see data/sampler.py, or "balanced", see
             data/balanced.py; the last two need labels.
     """
@@ -50,6 +51,7 @@ class Frames:
     time_s: Float64[np.ndarray, " n_frames"] | None = None
     max_gap_s: float | None = None
     neighbor_ids: Int64[np.ndarray, "n j"] | None = None
+    grade_of_frame: Float64[np.ndarray, " n_frames"] | None = None
     batches: str = "frames"
 
     @property
@@ -92,8 +94,12 @@ def _epoch(frames: Frames, *, batch_size: int, seed: int, epoch: int) -> np.ndar
 
 
 def known_of(rows: Int64[np.ndarray, " n"], frames: Frames, now: Now, device: torch.device) -> Known:
-    """Groups without negatives among themselves, and classes, of a batch's frames."""
+    """Groups without negatives among themselves, classes and grades of a batch's frames."""
     clips = to_device(torch.from_numpy(frames.alike[rows]), device)
-    if frames.label_of_frame is None:
-        return Known(clips, torch.full_like(clips, UNKNOWN), now)
-    return Known(clips, to_device(torch.from_numpy(frames.label_of_frame[rows]), device), now)
+    labels = torch.full_like(clips, UNKNOWN)
+    if frames.label_of_frame is not None:
+        labels = to_device(torch.from_numpy(frames.label_of_frame[rows]), device)
+    grades = None
+    if frames.grade_of_frame is not None:
+        grades = to_device(torch.from_numpy(frames.grade_of_frame[rows]).float(), device)
+    return Known(clips, labels, now, grades)

@@ -362,7 +362,8 @@ def _step(
             return fabric.all_gather(tensor, sync_grads=tensor.is_floating_point()).transpose(0, 1).flatten(0, 1)
 
         outputs = tuple(gathered(output) for output in outputs)
-        known = Known(gathered(known.clips), gathered(known.labels), now)
+        grades = None if known.grades is None else gathered(known.grades)
+        known = Known(gathered(known.clips), gathered(known.labels), now, grades)
     loss = objective.loss(outputs, known)
     fabric.backward(loss)
     # In float16 gradients are scaled up until here. Fabric refuses to unscale for fused optimizers, torch does not.

@@ -27,7 +27,6 @@ class Validation:
         rows: frames of validation clips, as rows of the store.
         clip_of_row: of each, its clip's place in `truth`.
         truth: the class of each clip.
-        every: steps between two looks.
     """
 
     score = "val_score"
@@ -39,9 +38,8 @@ class Validation:
         *,
         clip_of_row: Int64[np.ndarray, " n"],
         truth: Int64[np.ndarray, " c"],
-        every: int,
     ):
-        self.every = every
+        self.every = 1
         self._read, self._rows, self._clip_of_row, self._truth = read, rows, clip_of_row, truth
 
     def check(self, module: Learner, *, step: int, total: int) -> dict[str, float]:

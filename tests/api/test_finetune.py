@@ -13,7 +13,7 @@ from sslecho.cli.app import app
 from sslecho.errors import InputError, NounError, SslechoError
 from sslecho.models.encoder import Encoder
 from sslecho.tasks.classifier import Classifier
-from sslecho.tasks.finetune import spread_over_clips
+from sslecho.train.supervised import spread_over_clips
 
 KEYS = "accuracy balanced_accuracy macro_f1 auroc ece per_class n n_patients split level unit out".split()
 QUICK = {"epochs": 2, "min_steps": 60, "batch_size": 16, "policy": "none", "lr": 3e-3, "workers": 1}

@@ -11,8 +11,8 @@ import sslecho
 from sslecho.cli.app import app
 
 COMMANDS = (
-    "demo doctor phantom ingest check split pretrain embed cluster propagate probe finetune select visualize report "
-    "augmentations"
+    "demo doctor phantom ingest check split pretrain embed cluster propagate probe finetune grade select visualize "
+    "report augmentations"
 ).split()
 
 
