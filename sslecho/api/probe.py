@@ -1,6 +1,7 @@
 """`probe`: Embeddings and labels -> a classifier on frozen embeddings, scored on other patients."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sslecho.api.probe_settings import ProbeSettings
 from sslecho.config import build, identity, to_toml
 from sslecho.embed.embeddings import Embeddings, rows_hash
 from sslecho.embed.index.vectors import pieces
+from sslecho.errors import InputError
 from sslecho.metrics.calibration import ece
 from sslecho.metrics.labels import encode_groups
 from sslecho.rundir import RunDir, sha256_of
@@ -45,6 +47,8 @@ def probe(
     origin = find_origin(given, store=settings.store, encoder=None)
     named = origin.with_labels(given, labels=settings.labels, column=settings.label_column)
     items = named.per_clip() if settings.level == "clip" else named
+    if settings.kind == "attention" and settings.level == "frame":
+        raise InputError("--kind attention pools the frames of a clip, so --level frame can't go with it")
     unit = groups(given.meta["unit"])
     rows, warnings = rows_of(items, origin, open_set=settings.open_set, unit=unit)
     units = encode_groups(items.column("unit_id"), what="unit_id")
@@ -68,9 +72,10 @@ def probe(
     if run.done:
         return Predictions.load(out)
     about = {"encoder_hash": given.meta["encoder_hash"], "level": settings.level, "unit": unit}
-    model, more = _fitted(items, rows, units, settings, about=about)
+    inputs = Inputs.of(named if settings.kind == "attention" else items, items)
+    model, more = _fitted(inputs, items, rows, units, settings, about=about)
     model.save(out / "model")
-    uncalibrated = model.uncalibrated(np.asarray(items.vectors))
+    uncalibrated = model.uncalibrated(inputs.vectors, clips=inputs.clips)
     probabilities = tempered(uncalibrated, model.temperature)
     answers = with_answers(items.rows, probabilities, classes=model.classes, conformal=model.conformal)
     write_predictions(out, answers, meta=_meta(given, origin, settings, model.classes, out, unit=unit))
@@ -101,16 +106,52 @@ def probe(
     return Predictions.load(out)
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What a probe sees of the items: a vector each, or those of their frames.
+
+    Attributes:
+        clips: the item of each vector where these are frames'; else None.
+    """
+
+    vectors: np.ndarray
+    clips: np.ndarray | None
+
+    @classmethod
+    def of(cls, seen: Embeddings, items: Embeddings) -> "Inputs":
+        """The vectors of `seen`: the items' own, or of their frames."""
+        vectors = np.asarray(seen.vectors)
+        if len(seen) == len(items):
+            return cls(vectors, None if seen is items else np.arange(len(items)))
+        place = {clip_id: number for number, clip_id in enumerate(items.column("clip_id").tolist())}
+        return cls(vectors, np.array([place[clip_id] for clip_id in seen.column("clip_id").tolist()], np.int64))
+
+    def part(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Vectors of some items, and where these are frames' the item of each, numbered from 0 in that order."""
+        if self.clips is None:
+            return self.vectors[rows], None
+        number = np.full(int(self.clips.max()) + 1, -1, np.int64)
+        number[rows] = np.arange(len(rows))
+        inside = np.flatnonzero(number[self.clips] >= 0)
+        return self.vectors[inside], number[self.clips[inside]]
+
+
 def _fitted(
-    items: Embeddings, rows: Rows, units: np.ndarray, settings: ProbeSettings, *, about: dict[str, Any]
+    inputs: Inputs, items: Embeddings, rows: Rows, units: np.ndarray, settings: ProbeSettings, *, about: dict[str, Any]
 ) -> tuple[ProbeModel, list[str]]:
     """The probe, calibrated; and why it isn't, where it isn't."""
-    vectors, labels = np.asarray(items.vectors), items.column("label").astype(str)
+    labels = items.column("label").astype(str)
     estimator = KINDS[settings.kind](random_state=settings.seed)
-    if settings.kind == "linear":
+    if settings.kind != "knn":
         estimator.set_params(balance=settings.balance)
-    val = (vectors[rows.val], labels[rows.val]) if len(rows.val) else None
-    estimator.fit(vectors[rows.train], labels[rows.train], groups=units[rows.train], val=val)
+    seen, clips = inputs.part(rows.train)
+    how: dict[str, Any] = {} if clips is None else {"clips": clips}
+    val, val_how = None, {}
+    if len(rows.val):
+        val_seen, val_clips = inputs.part(rows.val)
+        val = (val_seen, labels[rows.val], *(() if val_clips is None else (val_clips,)))
+        val_how = {} if val_clips is None else {"clips": val_clips}
+    estimator.fit(seen, labels[rows.train], groups=units[rows.train], val=val, **how)
     if val is None:
         return ProbeModel(settings.kind, estimator, 1.0, None, about), [
             "split val has no labeled item of a learned class: the probe is not calibrated and was chosen on train",
@@ -118,7 +159,7 @@ def _fitted(
         ]
     temperature, conformal, missing = calibrated(
         codes_of(labels[rows.val], estimator.classes_.tolist()),
-        estimator.predict_proba(vectors[rows.val]),
+        estimator.predict_proba(val[0], **val_how),
         units[rows.val],
         confidence=settings.confidence,
         seed=settings.seed,

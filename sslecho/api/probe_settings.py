@@ -10,7 +10,11 @@ from sslecho.config import option
 class ProbeSettings(Machine):
     """Frozen embeddings and their labels to a classifier and its scores."""
 
-    kind: str = option("linear", "Logistic regression, or the nearest labeled embeddings.", choices=("linear", "knn"))
+    kind: str = option(
+        "linear",
+        "Logistic regression; the nearest labeled embeddings; or attention over a clip's frames, then linear.",
+        choices=("linear", "knn", "attention"),
+    )
     level: str = option("clip", "What has a class: a clip is the mean of its frames.", choices=("clip", "frame"))
     labels: str | None = option(None, "CSV with clip_id and label, in place of the store's labels.", is_path=True)
     label_column: str = option("label", "The column that holds the label.")

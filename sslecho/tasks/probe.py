@@ -112,7 +112,7 @@ class _Probe(ClassifierMixin, BaseEstimator, ABC):
         else:
             parts = [
                 (points[fitted], codes[fitted], points[asked], codes[asked])
-                for fitted, asked in _folds(codes, units, seed=int(rng.integers(2**31)))
+                for fitted, asked in folds(codes, units, seed=int(rng.integers(2**31)))
             ]
         for x, y, others, truth in parts:
             if len(truth) and len(np.unique(y)) == len(self.classes_):
@@ -275,7 +275,7 @@ def _some_of_each(codes: Int64[np.ndarray, " n"], *, rng: np.random.Generator) -
     return np.sort(order[np.argsort(place >= FEWEST_TO_CHOOSE, kind="stable")][:MOST_TO_CHOOSE])
 
 
-def _folds(
+def folds(
     codes: Int64[np.ndarray, " n"], units: Int64[np.ndarray, " n"], *, seed: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows to learn from and rows of other units, in turn."""
@@ -284,8 +284,8 @@ def _folds(
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a class with fewer items than folds: its folds are left out
-        folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
         try:
-            yield from folds.split(np.zeros(len(codes)), codes, units)
+            yield from splitter.split(np.zeros(len(codes)), codes, units)
         except ValueError:  # every class has fewer items than folds
             return

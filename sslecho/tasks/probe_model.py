@@ -4,24 +4,26 @@ model/model.safetensors   arrays of the probe
 model/config.json         schema, kind, classes, temperature, conformal sets, hash of the arrays, about
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float, Float64, Int64
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from sslecho.embed.index.vectors import pieces
-from sslecho.errors import NounError
+from sslecho.errors import InputError, NounError
 from sslecho.metrics.calibration import Conformal
 from sslecho.tasks.assignment import prepared
+from sslecho.tasks.attention_probe import AttentionProbe
 from sslecho.tasks.model_folder import read_model, write_model
 from sslecho.tasks.probe import LinearProbe, NeighborProbe
 
 SCHEMA, VERSION = "sslecho.probe", 1
-KINDS = {"linear": LinearProbe, "knn": NeighborProbe}
+KINDS = {"linear": LinearProbe, "knn": NeighborProbe, "attention": AttentionProbe}
 LEAST = 1e-6  # probability of a class that no neighbor voted for, where its logarithm is taken
 
 
@@ -30,7 +32,7 @@ class ProbeModel:
     """A probe with its calibration.
 
     Attributes:
-        kind: "linear" or "knn".
+        kind: one of `KINDS`.
         probe: the estimator, fitted on classes that are strings.
         temperature: that its log probabilities are divided by; 1 where it was not calibrated.
         conformal: sets of classes with a promise, or None.
@@ -38,7 +40,7 @@ class ProbeModel:
     """
 
     kind: str
-    probe: LinearProbe | NeighborProbe
+    probe: LinearProbe | NeighborProbe | AttentionProbe
     temperature: float
     conformal: Conformal | None
     about: dict[str, Any]
@@ -48,22 +50,35 @@ class ProbeModel:
         """The classes that it knows, in the order of the probabilities."""
         return [str(name) for name in self.probe.classes_]
 
-    def probabilities(self, vectors: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n c"]:
+    def probabilities(
+        self, vectors: Float[np.ndarray, "n d"], *, clips: Int64[np.ndarray, " n"] | None = None
+    ) -> Float64[np.ndarray, "m c"]:
         """Calibrated probabilities of embeddings of the same encoder, at the level that the probe was fitted on.
+
+        Args:
+            clips: with attention, where vectors are those of frames: the clip of each, numbered from 0 without a gap.
 
         Raises:
             InputError: an embedding is not finite.
         """
-        return tempered(self.uncalibrated(vectors), self.temperature)
+        return tempered(self.uncalibrated(vectors, clips=clips), self.temperature)
 
-    def uncalibrated(self, vectors: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n c"]:
-        """Probabilities before the temperature; a memory map will do, as the vectors are read piece by piece."""
-        found = [self.probe.predict_proba(prepared(piece, normalize=True)) for piece in pieces(vectors)]
+    def uncalibrated(
+        self, vectors: Float[np.ndarray, "n d"], *, clips: Int64[np.ndarray, " n"] | None = None
+    ) -> Float64[np.ndarray, "m c"]:
+        """Probabilities before the temperature; without attention a memory map will do, which is read in pieces."""
+        if isinstance(self.probe, AttentionProbe):
+            if clips is None:
+                raise InputError("this probe pools the frames of clips: give frames' embeddings, and `clips` of each")
+            return self.probe.predict_proba(np.concatenate(list(_prepared(vectors))), clips=clips)
+        found = [self.probe.predict_proba(piece) for piece in _prepared(vectors)]
         return np.concatenate(found) if found else np.empty((0, len(self.classes)))
 
-    def sets(self, vectors: Float[np.ndarray, "n d"]) -> Bool[np.ndarray, "n c"] | None:
+    def sets(
+        self, vectors: Float[np.ndarray, "n d"], *, clips: Int64[np.ndarray, " n"] | None = None
+    ) -> Bool[np.ndarray, "m c"] | None:
         """Which classes each item's set holds, or None where no promise could be made."""
-        return None if self.conformal is None else self.conformal.sets(self.probabilities(vectors))
+        return None if self.conformal is None else self.conformal.sets(self.probabilities(vectors, clips=clips))
 
     def save(self, folder: Path | str) -> None:
         """Write the model into `folder`; config.json is written last."""
@@ -95,6 +110,10 @@ class ProbeModel:
             raise NounError(f"{folder} holds a probe that this version can't read ({error}); probe again") from None
         conformal = None if config["conformal"] is None else Conformal(**config["conformal"])
         return cls(config["kind"], probe, config["temperature"], conformal, config["about"])
+
+
+def _prepared(vectors: Float[np.ndarray, "n d"]) -> Iterator[Float[np.ndarray, "m d"]]:
+    return (prepared(piece, normalize=True) for piece in pieces(vectors))
 
 
 def tempered(probabilities: Float64[np.ndarray, "n c"], temperature: float) -> Float64[np.ndarray, "n c"]:

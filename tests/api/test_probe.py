@@ -213,3 +213,24 @@ def test_from_the_shell(work, tmp_path):
     other = CliRunner().invoke(app, [*words, "--kind", "knn"])
     assert other.exit_code == 2
     assert "kind was 'linear' and is now 'knn'" in other.output
+
+
+def test_attention_pools_the_frames_of_a_clip(tmp_path):
+    store = draw_store(tmp_path / "store", patients=24, clips=3, frames=3)
+    sslecho.split(store, test=0.25, val=0.25, seed=3, overwrite=True)
+    embeddings = sslecho.embed(tmp_path / "store", tmp_path / "emb", encoder="pixels")
+    predictions = sslecho.probe(tmp_path / "emb", tmp_path / "p", kind="attention")
+    result, table = predictions.scores, predictions.table.to_pylist()
+    assert len(table) == 72
+    assert result["accuracy"] > 0.8
+    model = ProbeModel.load(tmp_path / "p")
+    place = {row["clip_id"]: number for number, row in enumerate(table)}
+    # Frames in another order are the same clips.
+    order = np.random.default_rng(0).permutation(len(embeddings))
+    clips = np.array([place[clip] for clip in embeddings.column("clip_id")])[order]
+    said = model.probabilities(np.asarray(embeddings.vectors)[order], clips=clips)
+    np.testing.assert_allclose(said, [row["probabilities"] for row in table], atol=1e-6)
+    with pytest.raises(InputError, match=r"`clips` of each"):
+        model.probabilities(np.asarray(embeddings.vectors))
+    with pytest.raises(InputError, match="--kind attention pools the frames"):
+        sslecho.probe(tmp_path / "emb", tmp_path / "q", kind="attention", level="frame")
