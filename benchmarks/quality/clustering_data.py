@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
+from methods_arms import RESNET
 from methods_arms import make_store as make_heart_or_lung_store
 from PIL import Image
 from scipy.ndimage import distance_transform_cdt
@@ -27,8 +28,7 @@ FANS = ("shown", "hidden")
 VAL_EVERY = 7  # of the women of the training half, every seventh is for choosing by
 BATCH = 32
 LEARNING: dict[str, Any] = {
-    "backbone": "resnet10t",
-    "image_size": 48,
+    **RESNET,  # as methods.py: the smallest, for minutes of a slow core
     "batch_size": BATCH,
     "temperature": 0.2,
     "min_area": 0.6,
