@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from methods_arms import make_store
+from methods_arms import RESNET, make_store
 from methods_scores import Scored, draws, values
 
 import sslecho
@@ -49,8 +49,7 @@ ARMS = (
     "typiclust > entropy",
 )
 LEARNING = {
-    "backbone": "resnet10t",
-    "image_size": 48,
+    **RESNET,  # as methods.py: the smallest, for minutes of a slow core
     "batch_size": 32,
     "temperature": 0.2,
     "min_area": 0.6,
