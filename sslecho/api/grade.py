@@ -9,6 +9,7 @@ import pyarrow as pa
 import torch
 
 from sslecho.api.finetune_start import start_of
+from sslecho.api.grade_files import write_files
 from sslecho.api.grade_rows import GradedFrames, graded_frames, scale_of
 from sslecho.api.grade_scores import scored_grades
 from sslecho.api.grade_settings import GradeSettings
@@ -122,14 +123,17 @@ def grade(store: Store | Path | str, out: Path | str, *, overwrite: bool = False
         model.save(out)
         said = model.grades(store.read, np.arange(len(store)))
         of_views = model.view_probabilities(store.read, np.arange(len(store)))
-        write_predictions(out, _table(found, said, of_views, views), meta=_meta(store, model, out, unit=unit))
+        table = _table(found, said, of_views, views)
+        write_predictions(out, table, meta=_meta(store, model, out, unit=unit))
         for warning in warnings:
             warn(warning)
+        scores = scored_grades(
+            found, said, of_views, views, scale=scale, level=settings.level, unit=unit, seed=settings.seed
+        )
+        write_files(out, found, table, {**scores, "scale": list(scale)})
         run.finish(
             {
-                **scored_grades(
-                    found, said, of_views, views, scale=scale, level=settings.level, unit=unit, seed=settings.seed
-                ),
+                **scores,
                 "arm": settings.arm,
                 "grade_loss": settings.loss,
                 "scale": list(scale),

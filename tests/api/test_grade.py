@@ -71,6 +71,15 @@ def test_figures_are_of_the_test_split_and_the_model_says_the_same(work):
     assert set(result["per_view"]) == {"across", "down"}
     assert result["scale"] == [0, 10]
     assert (result["raters"], result["view_accuracy_by_grade"], result["views"]) == (None, None, [])
+    with (work / "scratch" / "grades_of_clips.csv").open() as file:
+        of_clips = {row["clip_id"]: row for row in csv.DictReader(file)}
+    assert len(of_clips) == 96
+    for clip_id, pairs in by_clip.items():
+        assert float(of_clips[clip_id]["predicted_grade"]) == pytest.approx(np.mean([p for _, p in pairs]), abs=1e-3)
+        assert float(of_clips[clip_id]["highest"]) == pytest.approx(max(p for _, p in pairs), abs=1e-3)
+    with (work / "scratch" / "grades_of_frames.csv").open() as file:
+        assert [float(row["grade"]) for row in csv.DictReader(file)] == [row["grade"] for row in table]
+    assert (work / "scratch" / "grades.png").read_bytes()[:4] == b"\x89PNG"
     model, store = Grader.load(work / "scratch"), Store.open(work / "store")
     said = model.grades(store.read, np.arange(6))
     np.testing.assert_allclose(said, [row["predicted_grade"] for row in table[:6]], rtol=1e-4)
