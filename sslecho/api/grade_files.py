@@ -66,7 +66,7 @@ def _figure(
     share = "" if result["mse_low"] is None else f" ({result['mse_low']:.2f}–{result['mse_high']:.2f})"
     level, unit = result["level"], result["unit"]
     few = len(tested) if level == "frame" else len(of_clips)
-    points = tested
+    points, narrow = tested, ", too few to trust it" if result["narrow"] else ""
     given, said = (np.array([row[name] for row in points], float) for name in ("grade", "predicted_grade"))
     return draw_grades(
         given,
@@ -77,7 +77,7 @@ def _figure(
         title=f"Mean squared error of {level}s {result['mse']:.2f}{share}; of always the same grade "
         f"{result['mse_constant']:.2f}",
         stamp=f"Left: {len(points)} test frames. Right: test clips from the least to the largest error. "
-        f"{few} {level}s of {result['n_patients']} {unit}s scored; 95 % interval over {unit}s{', too few to trust it' if result['narrow'] else ''}.",
+        f"{few} {level}s of {result['n_patients']} {unit}s scored; 95 % interval over {unit}s{narrow}.",
     )
 
 
