@@ -112,7 +112,8 @@ def main() -> None:
             }
             rows.append(compared(part, {key: future.result() for key, future in waiting.items()}, seeds))
             print(f"{part}: done", file=sys.stderr, flush=True)
-    finish("bf16", ratios={}, rows=rows, seeds=sorted({seed for seeds in parts.values() for seed in seeds}))
+    name = "bf16_again" if given.first_seed else "bf16"
+    finish(name, ratios={}, rows=rows, seeds=sorted({seed for seeds in parts.values() for seed in seeds}))
 
 
 if __name__ == "__main__":
