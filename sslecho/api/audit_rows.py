@@ -10,7 +10,7 @@ from sslecho.evaluate.kinship import kinship
 from sslecho.evaluate.telling import Told, dealt_names, one_hot, some_units, told
 from sslecho.evaluate.without_anatomy import without_anatomy
 from sslecho.metrics.against_chance import AgainstChance
-from sslecho.metrics.labels import encode
+from sslecho.metrics.labels import MISSING, encode
 
 N_DRAWS = 999
 ERROR = 0.05  # of the whole audit: the chance that anything is said of an archive that has nothing
@@ -58,11 +58,8 @@ def rows_of(clips: Clips, *, seed: int) -> list[Row]:
         _row(SHUFFLED, EMBEDDING, _told(clips, clips.vectors, dealt, seed=seed)),
     ]
     for name, values in clips.attributes.items():
-        rows.append(_row(name, EMBEDDING, _told(clips, clips.vectors, values, seed=seed)))
-        known = np.array([value is not None for value in values], bool)
-        labels = clips.labels.copy()
-        labels[~known] = None
-        rows.append(_row(LABEL, name, _told(clips, one_hot(values), labels, seed=seed)))
+        readable, tells = _of_attribute(clips, values, seed=seed)
+        rows += [_row(name, EMBEDDING, readable), _row(LABEL, name, tells)]
     return decided([*rows, *_without_anatomy(clips, seed=seed), *_kinship(clips, seed=seed)])
 
 
@@ -89,12 +86,22 @@ def _told(clips: Clips, features: np.ndarray, names: np.ndarray, *, seed: int) -
     return told(features, names, units=clips.units, splits=clips.splits, unit=clips.unit, seed=seed, n_draws=N_DRAWS)
 
 
+def _of_attribute(clips: Clips, values: np.ndarray, *, seed: int) -> tuple[Told, Told]:
+    """Whether the embedding has an attribute, and whether the label follows it, where the attribute is known."""
+    readable = _told(clips, clips.vectors, values, seed=seed)
+    if readable.figure is None:
+        return readable, Told(None, readable.reason)
+    labels = clips.labels.copy()
+    labels[encode(values).codes == MISSING] = None
+    return readable, _told(clips, one_hot(values), labels, seed=seed)
+
+
 def _without_anatomy(clips: Clips, *, seed: int) -> list[Row]:
     """What the label can be told by without looking at the heart."""
     if clips.store is None:
         gone = Told(None, f"it needs the store, and {clips.store_problem}")
         return [_row(LABEL, OUTLINE, gone), _row(LABEL, OUTSIDE, gone)]
-    labeled = np.flatnonzero(encode(clips.labels).codes >= 0)
+    labeled = np.flatnonzero(encode(clips.labels).codes != MISSING)
     looked_at = some_units(labeled, clips.units, most=MOST_LOOKED_AT, seed=seed)
     pictures = without_anatomy(clips.store, clips.clip_rows[looked_at])
     rows = []

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Int64, Shaped
 
-from sslecho.metrics.against_chance import AgainstChance, deal, naming_against_chance
+from sslecho.metrics.against_chance import AgainstChance, deals, naming_against_chance
 from sslecho.metrics.labels import MISSING, encode
 from sslecho.tasks.assignment import gathered
 from sslecho.tasks.probe import LinearProbe
@@ -94,7 +94,8 @@ def dealt_names(
     dealt = names.copy()
     known = np.flatnonzero(encode(names).codes != MISSING)
     if len(known):
-        dealt[known] = names[known[deal(units[known], rng=np.random.default_rng(seed))]]
+        taken = next(deals(units[known], rng=np.random.default_rng(seed), n_deals=1))
+        dealt[known] = names[known[taken]]
     return dealt
 
 

@@ -12,6 +12,7 @@ small. The interval, which draws whole units, is not fooled by that, but is too 
 So a figure counts as above chance only if both say so.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -63,8 +64,7 @@ def naming_against_chance(
     found = paired_accuracy(truth, (answers == truth)[:, None], unit_ids=units, rng=rng).accuracy[0]
     _, classes, sizes = np.unique(truth, return_inverse=True, return_counts=True)
     by_chance, faultless = np.empty(n_draws), np.empty(n_draws)
-    for draw in range(n_draws):
-        taken = deal(units, rng=rng)
+    for draw, taken in enumerate(deals(units, rng=rng, n_deals=n_draws)):
         for of_draws, said in ((by_chance, answers), (faultless, truth)):
             hits = np.bincount(classes, weights=said[taken] == truth, minlength=len(sizes))
             of_draws[draw] = (hits / sizes).mean()
@@ -110,16 +110,17 @@ def kinship_against_chance(
     return _beside(found, by_chance, least_p=_p(1.0, by_chance), n=len(asked))
 
 
-def deal(units: Int[np.ndarray, " n"], *, rng: np.random.Generator) -> Int64[np.ndarray, " n"]:
+def deals(units: Int[np.ndarray, " n"], *, rng: np.random.Generator, n_deals: int) -> Iterator[Int64[np.ndarray, " n"]]:
     """For each item the position of the one whose value it gets: of the unit that its own unit was dealt."""
     _, codes = np.unique(units, return_inverse=True)
     sizes = np.bincount(codes)
     starts = np.cumsum(sizes) - sizes
     place = np.empty(len(codes), np.int64)
     place[np.argsort(codes, kind="stable")] = np.arange(len(codes)) - np.repeat(starts, sizes)
-    shuffled = np.lexsort((rng.random(len(codes)), codes))  # units together, each in random order
-    giver = rng.permutation(len(sizes))[codes]
-    return shuffled[starts[giver] + place % sizes[giver]]
+    for _ in range(n_deals):
+        shuffled = np.lexsort((rng.random(len(codes)), codes))  # units together, each in random order
+        giver = rng.permutation(len(sizes))[codes]
+        yield shuffled[starts[giver] + place % sizes[giver]]
 
 
 def _beside(found: Interval, by_chance: Float64[np.ndarray, " draws"], *, least_p: float, n: int) -> AgainstChance:
