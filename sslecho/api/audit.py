@@ -9,7 +9,7 @@ import numpy as np
 from sslecho.api.audit_columns import attributes_of
 from sslecho.api.audit_rows import ERROR, Clips, n_accusable, rows_of
 from sslecho.api.audit_settings import AuditSettings
-from sslecho.api.audit_words import accused, leaks, verdicts
+from sslecho.api.audit_words import accused, confounded, leaks, verdicts
 from sslecho.api.nouns import groups
 from sslecho.api.origin import Origin, find_origin
 from sslecho.config import build, identity, to_toml
@@ -144,6 +144,7 @@ def _result(rows: list[dict[str, Any]], clips: Clips, warnings: list[str]) -> di
     tested = clips.splits == "test"
     return {
         "accused": accused(rows),
+        "confounded": confounded(rows),
         "leaks": leaks(rows),
         "verdicts": verdicts(rows, unit=clips.unit),
         "rows": rows,

@@ -11,12 +11,14 @@ Row = Mapping[str, Any]
 def accused(rows: Sequence[Row]) -> list[str]:
     """The attributes and pictures that may be shortcuts, by their names in the rows."""
     found = _by_place(rows)
-    readable = [
-        what
-        for (what, source), row in found.items()
-        if source == EMBEDDING and row["above_chance"] and _is_above(found, LABEL, what)
+    return [name for name in confounded(rows) if _is_above(found, name, EMBEDDING) or name in (OUTLINE, OUTSIDE)]
+
+
+def confounded(rows: Sequence[Row]) -> list[str]:
+    """Those that the label follows, whether or not this embedding has them."""
+    return [
+        row["source"] for row in rows if row["what"] == LABEL and row["source"] != EMBEDDING and row["above_chance"]
     ]
-    return readable + [source for source in (OUTLINE, OUTSIDE) if _is_above(found, LABEL, source)]
 
 
 def leaks(rows: Sequence[Row]) -> bool:
@@ -25,16 +27,15 @@ def leaks(rows: Sequence[Row]) -> bool:
 
 
 def verdicts(rows: Sequence[Row], *, unit: str) -> list[str]:
-    """One sentence a suspect, what weighs most first."""
+    """One sentence a suspect; whether the audit itself can be trusted comes first."""
     found = _by_place(rows)
     attributes = [what for what, source in found if source == EMBEDDING and what not in (LABEL, SHUFFLED)]
-    said = [
+    return [
         *_control(found[SHUFFLED, EMBEDDING]),
         *(_attribute(found, name) for name in attributes),
         *(_picture(found[LABEL, source]) for source in (OUTLINE, OUTSIDE)),
         _patient(found, unit),
     ]
-    return [sentence for sentence in said if sentence]
 
 
 def figure(row: Row) -> str:
@@ -51,9 +52,11 @@ def _attribute(found: Mapping[tuple[str, str], Row], name: str) -> str:
     if tells["value"] is None:
         return f"{name}: {read}; whether it tells the label is not known: {tells['reason']}"
     told = _of(tells, "the label follows it", "the label is not shown to follow it")
-    if readable["above_chance"] and tells["above_chance"]:
+    if not tells["above_chance"]:
+        return f"{name}: no shortcut shown: {read}; {told}"
+    if readable["above_chance"]:
         return f"{name}: SHORTCUT POSSIBLE: {read}, and {told}"
-    return f"{name}: no shortcut shown: {read}; {told}"
+    return f"{name}: A SHORTCUT FOR WHATEVER READS IT: {told}; {read}"
 
 
 def _picture(row: Row) -> str:

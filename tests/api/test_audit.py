@@ -90,7 +90,7 @@ def row(result, what, source):
 def test_a_planted_shortcut_is_found(planted, tmp_path):
     scores = sslecho.audit(planted / "emb", tmp_path / "a")
     result = read_json(tmp_path / "a" / "result.json")
-    assert result["accused"] == ["device", "sector outline"]
+    assert result["accused"] == result["confounded"] == ["device", "sector outline"]
     assert not result["leaks"]
     read, told = row(result, "device", "embedding"), row(result, "label", "device")
     assert read["value"] > 0.9
@@ -161,6 +161,16 @@ def test_archives_without_a_shortcut_are_seldom_accused():
         wrong += bool(accused(rows)) or leaks(rows)
     assert readable == 6
     assert wrong <= 1
+
+
+def test_an_attribute_that_the_label_follows_but_the_embedding_has_not_is_not_accused(planted, tmp_path):
+    emb = sslecho.Embeddings.load(planted / "emb")
+    noise = np.random.default_rng(0).normal(size=emb.vectors.shape).astype(np.float32)
+    sslecho.audit(sslecho.Embeddings(noise, emb.rows, emb.meta, emb.path), tmp_path / "a", columns=("device",))
+    result = read_json(tmp_path / "a" / "result.json")
+    assert result["accused"] == ["sector outline"]
+    assert result["confounded"] == ["device", "sector outline"]
+    assert any(line.startswith("device: A SHORTCUT FOR WHATEVER READS IT") for line in result["verdicts"])
 
 
 def test_shuffled_labels_show_a_patient_who_is_on_both_sides():
