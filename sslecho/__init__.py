@@ -1,6 +1,7 @@
 """Self-supervised and contrastive pretraining for ultrasound, with the patient as the unit.
 
-Every command of `sslecho` is a function here; each takes and returns nouns: Store, Encoder, Embeddings, Predictions.
+Every command of `sslecho` is a function here; each takes and returns nouns: Store, Encoder, Embeddings, Predictions,
+Scores.
 """
 
 import sys
@@ -15,7 +16,9 @@ _HOMES = {
     "Embeddings": "sslecho.embed.embeddings",
     "Encoder": "sslecho.models.encoder",
     "Predictions": "sslecho.tasks.predictions",
+    "Scores": "sslecho.evaluate.scores",
     "Store": "sslecho.data.store",
+    "audit": "sslecho.api.audit",
     "augmentations": "sslecho.api.augmentations",
     "check": "sslecho.api.check",
     "cluster": "sslecho.api.cluster",

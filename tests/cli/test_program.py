@@ -12,7 +12,7 @@ from sslecho.cli.app import app
 
 COMMANDS = (
     "demo doctor phantom ingest check split pretrain embed cluster propagate probe finetune grade select visualize "
-    "report augmentations"
+    "report augmentations audit"
 ).split()
 
 
@@ -48,7 +48,7 @@ def test_every_command_is_a_function_of_the_same_name(command):
 
 
 def test_public_names_are_these():
-    nouns = ["Embeddings", "Encoder", "Predictions", "Store"]
+    nouns = ["Embeddings", "Encoder", "Predictions", "Scores", "Store"]
     assert sorted(sslecho.__all__) == sorted([*nouns, *COMMANDS, "__version__"])
     assert all(getattr(sslecho, name) for name in sslecho.__all__)
 

@@ -1,0 +1,1 @@
+"""Protocols: questions that are asked of embeddings and answered in Scores."""
