@@ -90,19 +90,26 @@ def load_encoder(encoder: Encoder | Path | str, *, seed: int = 0) -> Encodes:
 
 
 def write_embeddings(
-    store: Store, encoder: Encodes, folder: Path, *, batch_size: int, device: str, meta: dict[str, Any]
+    store: Store,
+    encoder: Encodes,
+    folder: Path,
+    *,
+    batch_size: int,
+    device: str,
+    meta: dict[str, Any],
+    rows: np.ndarray | None = None,
 ) -> None:
-    """Write the noun for all frames of a store into `folder`."""
-    everything = np.arange(len(store), dtype=np.int64)
+    """Write the noun into `folder`, for all frames of a store or for these rows of them, ascending."""
+    rows = np.arange(len(store), dtype=np.int64) if rows is None else rows
     chosen, _ = choose_device(device)
-    embed_frames(store.read, everything, encoder, folder=folder, batch_size=batch_size, device=chosen)
+    embed_frames(store.read, rows, encoder, folder=folder, batch_size=batch_size, device=chosen)
     columns = {
-        "row": pa.array(everything),
-        "clip_id": store.frames["clip_id"],
-        "frame_index": store.frames["frame_index"],
+        "row": pa.array(rows),
+        "clip_id": store.frames["clip_id"].take(pa.array(rows)),
+        "frame_index": store.frames["frame_index"].take(pa.array(rows)),
     }
     for name in ("patient_id", "unit_id", "label", "split"):
-        columns[name] = pa.array(store.column(name, level="frame").tolist(), pa.string())
+        columns[name] = pa.array(store.column(name, level="frame")[rows].tolist(), pa.string())
     described = {
         "frames_hash": store.frames_hash,
         "encoder_hash": encoder.hash(),
