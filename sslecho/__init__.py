@@ -28,6 +28,7 @@ _HOMES = {
     "finetune": "sslecho.api.finetune",
     "grade": "sslecho.api.grade",
     "ingest": "sslecho.api.ingest",
+    "label_efficiency": "sslecho.api.label_efficiency",
     "phantom": "sslecho.api.phantom",
     "pretrain": "sslecho.api.pretrain",
     "probe": "sslecho.api.probe",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from sslecho.api.audit_columns import attributes_of
 from sslecho.api.audit_rows import ERROR, Clips, n_accusable, rows_of
@@ -22,6 +23,14 @@ from sslecho.metrics.labels import encode_groups
 from sslecho.report.audit_figure import draw_audit
 from sslecho.rundir import RunDir, sha256_of, warn, write_atomic
 from sslecho.tasks.assignment import prepared
+
+# What an audit adds to the columns of Scores.
+FURTHER = {
+    **dict.fromkeys(("chance", "p"), pa.float64()),
+    **dict.fromkeys(("n", "names", "left_out"), pa.int64()),
+    "reason": pa.string(),
+    **dict.fromkeys(("above_chance", "detectable"), pa.bool_()),
+}
 
 
 def audit(embeddings: Embeddings | Path | str, out: Path | str, *, overwrite: bool = False, **options: Any) -> Scores:
@@ -65,7 +74,7 @@ def audit(embeddings: Embeddings | Path | str, out: Path | str, *, overwrite: bo
     for warning in warnings:
         warn(warning)
     result = _result(rows, clips, warnings)
-    scores = Scores.of(
+    scores = Scores.from_rows(
         [
             {
                 "arm": f"{row['what']} from {row['source']}",
@@ -74,7 +83,9 @@ def audit(embeddings: Embeddings | Path | str, out: Path | str, *, overwrite: bo
                 **{name: value for name, value in row.items() if name not in ("what", "source")},
             }
             for row in rows
-        ]
+        ],
+        meta={"protocol": "audit", "settings": identity(settings)},
+        **FURTHER,
     )
     scores.save(out)
     write_atomic(out / "audit.png", draw_audit(rows, footer=_footer(result), stamp=_stamp(result)))

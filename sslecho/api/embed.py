@@ -90,19 +90,27 @@ def load_encoder(encoder: Encoder | Path | str, *, seed: int = 0) -> Encodes:
 
 
 def write_embeddings(
-    store: Store, encoder: Encodes, folder: Path, *, batch_size: int, device: str, meta: dict[str, Any]
+    store: Store,
+    encoder: Encodes,
+    folder: Path,
+    *,
+    batch_size: int,
+    device: str,
+    meta: dict[str, Any],
+    rows: np.ndarray | None = None,
 ) -> None:
-    """Write the noun for all frames of a store into `folder`."""
-    rows = frame_rows(store)
+    """Write the noun into `folder`, for all frames of a store or for these rows of them, ascending."""
+    table = frame_rows(store)
+    table = table if rows is None else table.take(pa.array(rows))
     chosen, _ = choose_device(device)
-    embed_frames(store.read, rows["row"].to_numpy(), encoder, folder=folder, batch_size=batch_size, device=chosen)
+    embed_frames(store.read, table["row"].to_numpy(), encoder, folder=folder, batch_size=batch_size, device=chosen)
     described = {
         "frames_hash": store.frames_hash,
         "encoder_hash": encoder.hash(),
         "unit": store.unit,
         "dim": encoder.dim,
     }
-    write_rows(folder, rows, meta={**described, **meta})
+    write_rows(folder, table, meta={**described, **meta})
 
 
 def frame_rows(store: Store) -> pa.Table:

@@ -50,17 +50,18 @@ class Said:
 
 
 def add_command(
-    app: typer.Typer, settings: type | None, *, overwrite: bool = True
+    app: typer.Typer, settings: type | None, *, overwrite: bool = True, group: str = ""
 ) -> Callable[[Callable[..., Said]], None]:
     """Decorator: register a function `(call, **nouns) -> Said` as the command of its name.
 
     Args:
         settings: the class whose fields become flags, or None for a command without settings.
         overwrite: whether the command writes a folder that --overwrite may start anew.
+        group: the words before the command's own where `app` is no program of its own ("benchmark").
     """
 
     def register(function: Callable[..., Said]) -> None:
-        name = function.__name__
+        name = function.__name__.replace("_", "-")
         nouns = [p for p in inspect.signature(function).parameters.values() if p.name != "call"]
         hints = get_type_hints(function, include_extras=True)
         parameters = [p.replace(annotation=hints[p.name]) for p in nouns]
@@ -69,9 +70,9 @@ def add_command(
 
         def run(**given: Any) -> None:
             arguments = {p.name: given.pop(p.name) for p in nouns}
-            _border(name, function, settings, arguments, given)
+            _border(f"{group} {name}".strip(), function, settings, arguments, given)
 
-        run.__name__, run.__doc__ = name, function.__doc__
+        run.__name__, run.__doc__ = function.__name__, function.__doc__
         run.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
         run.__annotations__ = {p.name: p.annotation for p in parameters}
         app.command(name)(run)
@@ -98,6 +99,9 @@ def _flag(name: str, kind: Any, default: Any, metadata: Any) -> inspect.Paramete
         said = f" (default: {'on' if default else 'off'})"
         option = typer.Option(f"{word}/--no-{word[2:]}", help=metadata["help"] + said, show_default=False)
         annotation: Any = Annotated[bool | None, option]
+    elif str(kind).startswith("tuple"):  # may be repeated too
+        option = typer.Option(word, help=metadata["help"] + said, show_default=False, metavar=_metavar(kind, metadata))
+        annotation = Annotated[list[str] | None, option]
     else:
         option = typer.Option(word, help=metadata["help"] + said, show_default=False, metavar=_metavar(kind, metadata))
         annotation = Annotated[str | None, option]
@@ -147,7 +151,9 @@ def _border(
     try:
         options: dict[str, Any] = {}
         if settings is not None:
-            resolved = config.resolve(settings, name, file=file, assignments=assignments, flags=given)
+            given = {key: ",".join(value) or None if isinstance(value, list) else value for key, value in given.items()}
+            section = name.split()[-1]
+            resolved = config.resolve(settings, section, file=file, assignments=assignments, flags=given)
             options = {f.name: getattr(resolved, f.name) for f in fields(settings)}
         said = function(Call(options, overwrite), **nouns)
     except SslechoError as error:

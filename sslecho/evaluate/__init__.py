@@ -1,1 +1,1 @@
-"""Protocols: questions that are asked of embeddings and answered in Scores."""
+"""Protocols over several arms or attributes: what was learned, and how sure one can be of it."""

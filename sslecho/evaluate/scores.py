@@ -1,10 +1,10 @@
-"""The Scores noun: figures as tidy rows, one a metric and arm.
+"""The Scores noun: figures as tidy rows.
 
-DIR/scores.parquet   metric, arm, value, low, high, n_patients, seed, split; further columns as a protocol needs them
-
-`value`, `low` and `high` are null where a figure doesn't exist.
+scores.parquet    metric, arm, value, low, high, n_patients, seed, split, and the columns that a protocol adds; a value
+                  that is not known is null. The schema's version and the noun's origin are in the file's metadata.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,48 +14,45 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sslecho.errors import NounError
-from sslecho.rundir import disk_error
+from sslecho.rundir import write_atomic
 
 SCHEMA, VERSION = "sslecho.scores", 1
 FILE = "scores.parquet"
-COLUMNS = pa.schema(
-    [
-        ("metric", pa.string()),
-        ("arm", pa.string()),
-        ("value", pa.float64()),
-        ("low", pa.float64()),
-        ("high", pa.float64()),
-        ("n_patients", pa.int64()),
-        ("seed", pa.int64()),
-        ("split", pa.string()),
-    ]
-)
+KEY = b"sslecho"
+COLUMNS = {
+    "metric": pa.string(),
+    "arm": pa.string(),
+    "value": pa.float64(),
+    "low": pa.float64(),
+    "high": pa.float64(),
+    "n_patients": pa.int64(),
+    "seed": pa.int64(),
+    "split": pa.string(),
+}
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Figures with their intervals.
+    """Rows of figures and where they come from.
 
     Attributes:
         table: see the top of this file.
+        meta: the protocol and its settings.
     """
 
     table: pa.Table
+    meta: dict[str, Any]
 
     @classmethod
-    def of(cls, rows: Sequence[Mapping[str, Any]]) -> "Scores":
-        """From one mapping a figure; what is not one of `COLUMNS` becomes a column behind them.
+    def from_rows(cls, rows: Sequence[Mapping[str, Any]], *, meta: Mapping[str, Any], **more: pa.DataType) -> "Scores":
+        """The noun from rows.
 
-        Raises:
-            ValueError: a row lacks one of `COLUMNS`.
+        Args:
+            rows: a mapping a row; what it lacks is null.
+            more: type of each column that the protocol adds.
         """
-        for row in rows:
-            if missing := [name for name in COLUMNS.names if name not in row]:
-                raise ValueError(f"a row of scores lacks {', '.join(missing)}: {dict(row)}")
-        further = dict.fromkeys(name for row in rows for name in row if name not in COLUMNS.names)
-        columns = [pa.array([row[field.name] for row in rows], field.type) for field in COLUMNS]
-        columns += [pa.array([row.get(name) for row in rows]) for name in further]
-        return cls(pa.table(columns, names=[*COLUMNS.names, *further]))
+        schema = pa.schema([*COLUMNS.items(), *more.items()])
+        return cls(pa.Table.from_pylist([dict(row) for row in rows], schema=schema), dict(meta))
 
     @classmethod
     def load(cls, folder: Path | str) -> "Scores":
@@ -64,32 +61,24 @@ class Scores:
         Raises:
             NounError: no scores there, or of another version.
         """
-        folder = Path(folder)
+        path = Path(folder) / FILE
         try:
-            table = pq.read_table(folder / FILE)
-        except (OSError, pa.ArrowException):
+            table = pq.read_table(path)
+            said = json.loads((table.schema.metadata or {})[KEY])
+        except (OSError, KeyError, ValueError, pa.ArrowInvalid):
             raise NounError(
-                f"{folder} holds no scores (no readable {FILE}); name the folder of a finished command"
+                f"{path} holds no scores; name the folder of a finished run, or run it again to go on"
             ) from None
-        said = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-        if (said.get("schema"), said.get("version")) != (SCHEMA, str(VERSION)):
+        if said["schema"] != SCHEMA or said["version"] != VERSION:
             raise NounError(
-                f"{folder / FILE} is {said.get('schema')!r} version {said.get('version')!r}, "
-                f"not {SCHEMA!r} version {VERSION}; run the command again with --overwrite"
+                f"{path} holds {said['schema']!r} version {said['version']!r}, not {SCHEMA!r} version {VERSION}; "
+                "run the command again with --overwrite"
             )
-        return cls(table.replace_schema_metadata(None))
+        return cls(table, said["meta"])
 
     def save(self, folder: Path) -> None:
-        """Write the noun into a run's folder.
-
-        Raises:
-            SslechoError: the disk is full.
-        """
-        path = folder / FILE
-        temporary = path.with_suffix(".part")
-        table = self.table.replace_schema_metadata({"schema": SCHEMA, "version": str(VERSION)})
-        try:
-            pq.write_table(table, temporary)
-            temporary.replace(path)
-        except OSError as error:
-            raise disk_error(path, error) from error
+        """Write the noun into a run's folder, whole."""
+        said = json.dumps({"schema": SCHEMA, "version": VERSION, "meta": self.meta})
+        buffer = pa.BufferOutputStream()
+        pq.write_table(self.table.replace_schema_metadata({KEY: said.encode()}), buffer)
+        write_atomic(folder / FILE, buffer.getvalue().to_pybytes())

@@ -34,7 +34,7 @@ WHOLE = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "ece")
 OF_CLASS = ("precision", "recall", "f1", "auroc")
 
 
-class _Figures(NamedTuple):
+class Figures(NamedTuple):
     """Of d draws: figures `[d]` of the whole, and `[c, d]` of each class; NaN where a draw has none."""
 
     whole: dict[str, Float64[np.ndarray, " d"]]
@@ -71,7 +71,7 @@ def classification_scores(
     _check(truth, probabilities, names)
     _, codes = np.unique(units, return_inverse=True)
     n_units = int(codes.max()) + 1
-    cells = _Cells(truth, probabilities, codes, n_units)
+    cells = ItemsByUnit(truth, probabilities, codes, n_units)
     value = cells.figures(np.ones((n_units, 1)), exact=True)
     draws = [] if n_units < 2 else list(_drawn(cells, n_units, rng=rng, n_draws=n_draws))
 
@@ -131,7 +131,7 @@ def _check(truth: Int[np.ndarray, " n"], probabilities: Float[np.ndarray, "n c"]
         )
 
 
-def _drawn(cells: "_Cells", n_units: int, *, rng: np.random.Generator, n_draws: int) -> Any:
+def _drawn(cells: "ItemsByUnit", n_units: int, *, rng: np.random.Generator, n_draws: int) -> Any:
     at_once = max(1, VALUES_AT_ONCE // max(n_units, cells.widest))
     for start in range(0, n_draws, at_once):
         size = min(at_once, n_draws - start)
@@ -139,8 +139,14 @@ def _drawn(cells: "_Cells", n_units: int, *, rng: np.random.Generator, n_draws: 
         yield cells.figures(weights, exact=False)
 
 
-class _Cells:
-    """Items summed by unit: the confusion table, the calibration bins, and the steps of each class's scores."""
+class ItemsByUnit:
+    """Items summed by unit: the confusion table, the calibration bins, and the steps of each class's scores.
+
+    Args:
+        truth, probabilities: as in `classification_scores`.
+        units: the unit of each item, 0 to `n_units` - 1.
+        steps: half of how many steps scores are ranked into for the AUROC of draws; fewer are faster.
+    """
 
     def __init__(
         self,
@@ -148,6 +154,8 @@ class _Cells:
         probabilities: Float[np.ndarray, "n c"],
         units: Int64[np.ndarray, " n"],
         n_units: int,
+        *,
+        steps: int = STEPS,
     ) -> None:
         n, self.n_classes = probabilities.shape
         self._truth, self._probabilities = truth, probabilities
@@ -155,23 +163,25 @@ class _Cells:
         self._confusion = _by_unit(truth * self.n_classes + answer, units, np.ones(n), (self.n_classes**2, n_units))
         bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
         self._gaps = _by_unit(bins, units, (truth == answer) - confidence.astype(np.float64), (BINS, n_units))
-        self._steps = [self._of_class(c, units, n_units) for c in range(self.n_classes)]
-        self.widest = max(self.n_classes**2, 2 * STEPS)
+        self._steps = [self._of_class(c, units, n_units, steps) for c in range(self.n_classes)]
+        self.widest = max(self.n_classes**2, 2 * steps)
 
-    def _of_class(self, c: int, units: Int64[np.ndarray, " n"], n_units: int) -> tuple[csr_array, csr_array]:
+    def _of_class(
+        self, c: int, units: Int64[np.ndarray, " n"], n_units: int, steps: int
+    ) -> tuple[csr_array, csr_array]:
         """Positives and negatives by step of their score."""
         step = np.unique(self._probabilities[:, c], return_inverse=True)[1]
-        if step.max() >= 2 * STEPS:
-            edges = np.unique(np.quantile(step, np.linspace(0, 1, STEPS + 1)[1:-1], method="nearest"))
+        if step.max() >= 2 * steps:
+            edges = np.unique(np.quantile(step, np.linspace(0, 1, steps + 1)[1:-1], method="nearest"))
             step = np.searchsorted(edges, step, side="left") + np.searchsorted(edges, step, side="right")
         positive = self._truth == c
-        shape = (2 * STEPS, n_units)
+        shape = (2 * steps, n_units)
         return (
             _by_unit(step[positive], units[positive], np.ones(int(positive.sum())), shape),
             _by_unit(step[~positive], units[~positive], np.ones(int((~positive).sum())), shape),
         )
 
-    def figures(self, weights: Float64[np.ndarray, "u d"], *, exact: bool) -> _Figures:
+    def figures(self, weights: Float64[np.ndarray, "u d"], *, exact: bool) -> Figures:
         """Figures where units count so often.
 
         Args:
@@ -184,7 +194,7 @@ class _Cells:
         f1 = _ratio(2 * right, of_truth + of_answer)
         recall, precision = _ratio(right, of_truth), _ratio(right, of_answer)
         area = self._areas(weights, exact=exact)
-        return _Figures(
+        return Figures(
             {
                 "accuracy": right.sum(0) / n,
                 "balanced_accuracy": _mean(recall),

@@ -14,6 +14,8 @@ COMMANDS = (
     "demo doctor phantom ingest check split pretrain embed cluster propagate probe finetune grade select visualize "
     "report augmentations audit"
 ).split()
+GROUPED = {"label_efficiency": "benchmark label-efficiency"}
+WORDS = [*([name] for name in COMMANDS), *(words.split() for words in GROUPED.values())]
 
 
 def program(*words: str) -> subprocess.CompletedProcess:
@@ -31,17 +33,17 @@ def test_help_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
-    assert all(command in done.stdout for command in COMMANDS)
+    assert all(words[0] in done.stdout for words in WORDS)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_defaults(command):
-    done = CliRunner().invoke(app, [command, "--help"])
+@pytest.mark.parametrize("words", WORDS, ids=" ".join)
+def test_every_command_has_help_with_defaults(words):
+    done = CliRunner().invoke(app, [*words, "--help"])
     assert done.exit_code == 0
     assert "--json" in done.output
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *GROUPED])
 def test_every_command_is_a_function_of_the_same_name(command):
     assert callable(getattr(sslecho, command))
     assert getattr(sslecho, command).__name__ == command
@@ -49,7 +51,7 @@ def test_every_command_is_a_function_of_the_same_name(command):
 
 def test_public_names_are_these():
     nouns = ["Embeddings", "Encoder", "Predictions", "Scores", "Store"]
-    assert sorted(sslecho.__all__) == sorted([*nouns, *COMMANDS, "__version__"])
+    assert sorted(sslecho.__all__) == sorted([*nouns, *COMMANDS, *GROUPED, "__version__"])
     assert all(getattr(sslecho, name) for name in sslecho.__all__)
 
 

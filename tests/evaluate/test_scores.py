@@ -1,42 +1,31 @@
-"""The Scores noun: what is saved is what is loaded, and what isn't scores is told so."""
+"""The Scores noun: one save, one load."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from sslecho.errors import NounError
-from sslecho.evaluate.scores import Scores
-
-ROW = {
-    "metric": "accuracy",
-    "arm": "probe",
-    "value": 0.5,
-    "low": None,
-    "high": 1,
-    "n_patients": 3,
-    "seed": 0,
-    "split": "test",
-}
+from sslecho.evaluate.scores import COLUMNS, Scores
 
 
-def test_what_is_saved_is_what_is_loaded(tmp_path):
-    scores = Scores.of([{**ROW, "value": None, "labels": 4}, {**ROW, "why": "so"}])
-    assert scores.table.column_names == [*ROW, "labels", "why"]
-    scores.save(tmp_path)
-    assert Scores.load(tmp_path).table == scores.table
-    assert [file.name for file in tmp_path.iterdir()] == ["scores.parquet"]
-    assert scores.table["value"].to_pylist() == [None, 0.5]
-    assert scores.table["why"].to_pylist() == [None, "so"]
+def test_scores_come_back_as_they_were_saved(tmp_path):
+    rows = [{"metric": "macro_f1", "arm": "a", "value": 0.5, "n_patients": 9, "split": "test", "x": 4}, {"low": 0.1}]
+    Scores.from_rows(rows, meta={"protocol": "p"}, x=pa.int64()).save(tmp_path)
+    scores = Scores.load(tmp_path)
+    assert scores.meta == {"protocol": "p"}
+    assert scores.table.column_names == [*COLUMNS, "x"]
+    assert scores.table["x"].to_pylist() == [4, None]
+    assert scores.table["value"].to_pylist() == [0.5, None]
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.parquet"]
 
 
-def test_a_row_that_lacks_a_column_is_refused():
-    with pytest.raises(ValueError, match="lacks seed, split"):
-        Scores.of([{name: value for name, value in ROW.items() if name not in ("seed", "split")}])
-
-
-def test_what_is_no_scores_is_named(tmp_path):
+def test_what_holds_no_scores_is_refused(tmp_path):
     with pytest.raises(NounError, match="holds no scores"):
         Scores.load(tmp_path)
-    pq.write_table(pa.table({"metric": ["a"]}), tmp_path / "scores.parquet")
-    with pytest.raises(NounError, match=r"is None version None, not 'sslecho.scores' version 1"):
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "scores.parquet")
+    with pytest.raises(NounError, match="holds no scores"):
+        Scores.load(tmp_path)
+    table = pa.table({"a": [1]}).replace_schema_metadata({b"sslecho": b'{"schema": "sslecho.scores", "version": 9}'})
+    pq.write_table(table, tmp_path / "scores.parquet")
+    with pytest.raises(NounError, match="version 9"):
         Scores.load(tmp_path)

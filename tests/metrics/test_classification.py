@@ -6,7 +6,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, precision_recall_
 
 from sslecho.errors import InputError
 from sslecho.metrics import classification
-from sslecho.metrics.classification import _Cells, auroc, classification_scores
+from sslecho.metrics.classification import ItemsByUnit, auroc, classification_scores
 
 NAMES = ("a", "b", "c", "d")
 
@@ -61,7 +61,7 @@ def test_a_draw_is_the_figure_of_its_items_repeated():
     truth, probabilities, units = answers(decimals=1)
     codes = np.unique(units, return_inverse=True)[1]
     n_units = int(codes.max()) + 1
-    cells = _Cells(truth, probabilities, codes, n_units)
+    cells = ItemsByUnit(truth, probabilities, codes, n_units)
     rng = np.random.default_rng(1)
     weights = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=6).T.astype(float)
     drawn = cells.figures(weights, exact=False)
@@ -93,7 +93,7 @@ def test_scores_that_many_share_have_a_step_of_their_own():
     sure = rng.random(4000) < np.where(positive, 0.8, 0.5)
     p = np.where(sure, 1.0, rng.random(4000))
     both = np.column_stack([p, 1 - p])
-    cells = _Cells((~positive).astype(int), both, np.arange(4000), 4000)
+    cells = ItemsByUnit((~positive).astype(int), both, np.arange(4000), 4000)
     exact, stepped = (cells.figures(np.ones((4000, 1)), exact=e).of_class["auroc"] for e in (True, False))
     np.testing.assert_allclose(stepped, exact, atol=1e-3)
 
@@ -101,7 +101,7 @@ def test_scores_that_many_share_have_a_step_of_their_own():
 def test_steps_change_an_auroc_by_less_than_a_thousandth():
     truth, probabilities, units = answers(6000, decimals=12)
     codes = np.unique(units, return_inverse=True)[1]
-    cells = _Cells(truth, probabilities, codes, int(codes.max()) + 1)
+    cells = ItemsByUnit(truth, probabilities, codes, int(codes.max()) + 1)
     weights = np.ones((codes.max() + 1, 1))
     exact, stepped = (cells.figures(weights, exact=e).of_class["auroc"] for e in (True, False))
     assert np.abs(exact - stepped).max() < 1e-3

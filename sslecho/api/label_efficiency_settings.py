@@ -1,0 +1,37 @@
+"""The settings of `benchmark label-efficiency`, in a file of their own; nothing heavy is imported here either."""
+
+from dataclasses import dataclass
+
+from sslecho.api.settings import Machine
+from sslecho.config import option
+
+
+@dataclass(frozen=True)
+class LabelEfficiencySettings(Machine):
+    """What an encoder is worth in labels: it and its rivals with few labels and with many."""
+
+    encoder: tuple[str, ...] = option(
+        (), "Pretraining runs, or what `sslecho embed` wrote; RUN or NAME=RUN. The verdict is of the first.",
+        is_path=True,
+    )  # fmt: skip
+    baseline: tuple[str, ...] = option((), "Frozen encoders of others to compare with, NAME=FOLDER.", is_path=True)
+    x: str = option(
+        "patients", "What is counted: labeled patients, or labels of each class.", choices=("patients", "labels")
+    )
+    at: tuple[int, ...] = option((), "Numbers of them; by default 1, 2, 4, …; all are always there.", minimum=1)
+    endpoint: str = option(
+        "macro_f1@4", "The one figure that is declared before the run: METRIC@N, or METRIC@all; N joins --at."
+    )
+    against: str = option("untrained", "The rival that the endpoint compares with.")
+    supports: int = option(
+        5, "Draws of who is labeled first; of each, small numbers are part of large ones.", minimum=1
+    )
+    runs: int = option(
+        5, "Trainings on the same labels, where they can differ: networks with random weights.", minimum=1
+    )
+    leaky: bool = option(False, "Add what a split by frames would have claimed: a warning, not a result.")
+    labels: str | None = option(None, "CSV with clip_id and label, in place of the store's labels.", is_path=True)
+    label_column: str = option("label", "The column that holds the label.")
+    batch_size: int = option(256, "Frames that are embedded at a time.", minimum=1, decides=False)
+    device: str = option("auto", "Where to embed.", choices=("auto", "cpu", "cuda"), decides=False)
+    seed: int = option(0, "Decides the draws, the folds, the untrained networks and the intervals.", minimum=0)
