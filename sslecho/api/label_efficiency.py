@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sslecho.api.label_efficiency_arms import Source, frames_of, probe_arms, refuse_equal_names, sources
+from sslecho.api.label_efficiency_arms import Source, frames_of, network_arms, probe_arms, refuse_equal_names, sources
 from sslecho.api.label_efficiency_design import Endpoint, design_of, endpoint_of, numbers_of
 from sslecho.api.label_efficiency_rows import Compared, compared_rows, leads_rows, score_rows
 from sslecho.api.label_efficiency_settings import LabelEfficiencySettings
@@ -55,6 +55,7 @@ def label_efficiency(
     store, out = as_store(store), Path(out)
     design, warnings = design_of(store, settings)
     found = sources(store, settings)
+    arms = [*network_arms(store, settings), *arms]
     names = [*(source.name for source in found), *(arm.name for arm in arms)]
     refuse_equal_names(names)
     endpoint = endpoint_of(design, settings, names)

@@ -1,4 +1,4 @@
-"""The arms of a label-efficiency benchmark that are linear probes on frozen embeddings.
+"""The arms of a label-efficiency benchmark: linear probes on frozen embeddings, and networks that learn end to end.
 
 Each encoder's embeddings of the labeled clips are made once, in the run's folder, or read from what `sslecho embed`
 wrote. Further arms are given to `label_efficiency(…, arms=[…])` as they are.
@@ -23,11 +23,14 @@ from sslecho.embed.embed import Encodes
 from sslecho.embed.embeddings import Embeddings
 from sslecho.errors import InputError
 from sslecho.evaluate.arms import Arm, ProbeLearner
+from sslecho.evaluate.networks import NetworkLearner
 from sslecho.models.baselines import PixelEncoder, random_encoder
 from sslecho.models.encoder import Encoder
 from sslecho.rundir import write_atomic
 
 NAME = re.compile(r"[\w-]+")
+NETWORKS = {"finetune": "your encoder fine-tuned", "scratch": "training from scratch"}
+FINE_TUNING, FROM_SCRATCH = 3e-4, 1e-3  # learning rates; what begins with something is moved less
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,30 @@ def probe_arms(
         arms.append(
             Arm(source.name, source.words, ProbeLearner(paths, folder / "rows.npy"), source.n_runs, source.hash)
         )
+    return arms
+
+
+def network_arms(store: Store, settings: LabelEfficiencySettings) -> list[Arm]:
+    """The arms of `--networks`, of the first encoder's architecture.
+
+    Raises:
+        InputError: the first encoder is given as embeddings: its weights are not there.
+    """
+    if not settings.networks:
+        return []
+    path = Path(_named(settings.encoder[0], 0)[1])
+    encoder, given = _read(path, store)
+    if encoder is None or given is not None:
+        raise InputError(f"--networks need the weights of the first --encoder, and {path} holds embeddings; name a run")
+    architecture = (encoder.backbone, encoder.image_size, encoder.mean, encoder.std)
+    arms = []
+    for name in settings.networks:
+        begins = path.absolute() if name == "finetune" else None
+        rate = FINE_TUNING if begins else FROM_SCRATCH
+        learner = NetworkLearner(store.path.absolute(), begins, architecture, settings.policy, settings.steps, rate)
+        made_of = encoder.hash() if begins else repr(architecture)
+        said = f"{name}, {made_of}, {settings.policy}, {settings.steps} steps at {rate}"
+        arms.append(Arm(name, NETWORKS[name], learner, settings.runs, said))
     return arms
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sslecho.api.settings import Machine
+from sslecho.api.settings import POLICIES, Machine
 from sslecho.config import option
 
 
@@ -29,6 +29,14 @@ class LabelEfficiencySettings(Machine):
     runs: int = option(
         5, "Trainings on the same labels, where they can differ: networks with random weights.", minimum=1
     )
+    networks: tuple[str, ...] = option(
+        (),
+        "Further arms that learn end to end: finetune begins with the first encoder, scratch at random. A cell then "
+        "takes minutes, so lower --runs too.",
+        choices=("finetune", "scratch"),
+    )
+    steps: int = option(200, "With --networks: steps of each cell.", minimum=1)
+    policy: str = option("echo", "With --networks: augmentations, as of pretrain.", choices=POLICIES)
     leaky: bool = option(False, "Add what a split by frames would have claimed: a warning, not a result.")
     labels: str | None = option(None, "CSV with clip_id and label, in place of the store's labels.", is_path=True)
     label_column: str = option("label", "The column that holds the label.")

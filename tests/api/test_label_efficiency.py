@@ -210,3 +210,20 @@ def test_from_the_shell(work, tmp_path):
     wrong = CliRunner().invoke(app, [*words, "--set", "label-efficiency.supports=x", "--x", "patient"])
     assert "supports is 'x'" not in wrong.output  # the flag wins
     assert "x is 'patient' (did you mean 'patients'?)" in wrong.output
+
+
+def test_networks_learn_end_to_end_and_are_rivals(work, tmp_path):
+    how = {**LEAST, "networks": ("finetune", "scratch"), "steps": 12, "policy": "none", "endpoint": "macro_f1@all"}
+    sslecho.label_efficiency(work / "store", tmp_path / "out", encoder=(str(work / "run"),), against="scratch", **how)
+    result = read_json(tmp_path / "out" / "result.json")
+    assert {"finetune", "scratch"} < set(result["runs"])
+    assert "training from scratch" in result["verdict"].lower()
+    said = {name: answers(tmp_path / "out" / "cells" / name / "x18-s0-r0.npy") for name in ("finetune", "scratch")}
+    for name, probabilities in said.items():
+        assert probabilities.shape == (18, 3)
+        np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
+        assert probabilities.std(0).min() > 1e-3, name  # they look at the clips
+    assert np.abs(said["finetune"] - said["scratch"]).max() > 0.01
+    sslecho.embed(work / "store", tmp_path / "emb", encoder="pixels")
+    with pytest.raises(InputError, match="--networks need the weights of the first --encoder"):
+        sslecho.label_efficiency(work / "store", tmp_path / "o", encoder=(str(tmp_path / "emb"),), **how)
