@@ -83,7 +83,7 @@ def sources(store: Store, settings: LabelEfficiencySettings) -> list[Source]:
     found += [
         Source(
             UNTRAINED,
-            WORDS[UNTRAINED],
+            WORDS[UNTRAINED] if first else "an untrained ResNet-18 (the embeddings' encoder is gone)",
             settings.runs,
             f"untrained {network}, seed {settings.seed}",
             lambda run: random_encoder(first, seed=settings.seed + run),
