@@ -48,7 +48,7 @@ def test_a_deal_gives_a_unit_the_clips_of_one_other():
 
 def test_answers_that_know_nothing_are_seldom_above_chance():
     """Truth and answers that all clips of a patient share, and such that come in runs within a patient."""
-    alpha, trials, accused = 0.05, 120, {"same": 0, "repeats": 0}
+    alpha, trials, accused = 0.05, 80, {"same": 0, "repeats": 0}
     for seed in range(trials):
         rng = np.random.default_rng(seed)
         n_units = int(rng.integers(8, 30))
