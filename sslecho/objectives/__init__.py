@@ -1,5 +1,8 @@
-"""Objectives of pretraining, one file each: equation, pure loss, settings, class. `objective.py` says what each is."""
+"""Objectives, one file each: equation, pure loss, settings, class. `objective.py` says what each is.
+
+Registered are the methods of `pretrain`; `classify.py` and `grade.py` are what `finetune` and `grade` learn by.
+"""
 
 from sslecho.registry import Registry
 
-OBJECTIVES = Registry("objective", "sslecho.objectives", shared=("objective",))
+OBJECTIVES = Registry("objective", "sslecho.objectives", shared=("objective", "classify", "grade"))

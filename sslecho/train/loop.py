@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -30,6 +30,7 @@ from sslecho.train.meter import Meter
 from sslecho.train.pictures import Loaded, show
 from sslecho.train.schedule import cosine_with_warmup
 from sslecho.train.transfer import Ahead
+from sslecho.train.watching import Watch, is_due, look
 from sslecho.views.policies import Views
 
 STEPS_BETWEEN_LOGS = 20
@@ -71,28 +72,6 @@ class Trained:
     data_wait: float
     steps: int
     taken: int
-
-
-@runtime_checkable
-class Watch(Protocol):
-    """Looks at the network now and then.
-
-    Attributes:
-        every: steps between two looks, at least; they are taken at the ends of epochs, and after the last step.
-        score: the name of the number, if there is one, by which one state is better than another: the higher, the
-            better.
-    """
-
-    every: int
-    score: str
-
-    def check(self, module: Learner, *, step: int, total: int) -> dict[str, float]:
-        """Numbers for the log, in eval mode and without gradients.
-
-        Raises:
-            SslechoError: the run is not worth going on with.
-        """
-        ...
 
 
 def fit(
@@ -241,11 +220,11 @@ def fit(
             score, looked = None, False
             if due:
                 said = meter.read()
-                if watch is not None and _is_due(step + 1, every=watch.every, per_epoch=per_epoch, total=total):
+                if watch is not None and is_due(step + 1, every=watch.every, per_epoch=per_epoch, total=total):
                     looking = time.monotonic()
                     try:
                         with compiled.paused():
-                            seen = _look(watch, learner, fabric, stop, step=step + 1, total=total)
+                            seen = look(watch, learner, fabric, stop, step=step + 1, total=total)
                     except SslechoError as error:
                         raise type(error)(f"{error}; {given_up(step + 1, error)}") from None  # step is done
                     meter.paused(time.monotonic() - looking)
@@ -277,32 +256,6 @@ def fit(
         taken = best
     encoder.eval()
     return Trained(**meter.overall(), steps=last, taken=taken)
-
-
-def _is_due(done: int, *, every: int, per_epoch: int, total: int) -> bool:
-    """Whether to look after so many steps: a function of their number alone, so that a resumed run looks when a
-    straight one does."""
-    epochs = max(1, -(-every // per_epoch))
-    return done == total or done % (per_epoch * epochs) == 0
-
-
-def _look(watch: Watch, learner: Learner, fabric: Any, stop: StopRequest, *, step: int, total: int) -> dict[str, float]:
-    """What the watch sees, in the first process; all get it, or the error.
-
-    Returns:
-        Nothing where a request to stop cut the look short.
-    """
-
-    def check() -> dict[str, float]:
-        learner.eval()
-        try:
-            with torch.no_grad(), stop.cuts_short():
-                return watch.check(learner, step=step, total=total)
-            return {}
-        finally:
-            learner.train()
-
-    return from_first(fabric, check)
 
 
 def _with_joint_batch_norm(module: nn.Module, fabric: Any) -> nn.Module:

@@ -14,7 +14,8 @@ from sslecho.objectives.objective import Objective
 from sslecho.train.batches import Frames
 from sslecho.train.checkpoint import Saving
 from sslecho.train.log import TrainingLog
-from sslecho.train.loop import Plan, Trained, Watch, fit
+from sslecho.train.loop import Plan, Trained, fit
+from sslecho.train.watching import Watch
 from sslecho.views.policies import Views
 
 LOOKS = 30  # at validation patients in a run
