@@ -42,9 +42,11 @@ def rows_of(
     left_out = np.isin(labels.astype(str), open_set)
     if missing := sorted(set(open_set) - set(labels[known].tolist())):
         raise InputError(f"--open-set {', '.join(missing)}: no item has this label; there are: {_some(labels[known])}")
+    if already := sorted(set(open_set) & set(known_before)):
+        raise InputError(f"--open-set {', '.join(already)}: the model knows this class already; begin with a new head")
     train = np.flatnonzero(known & ~left_out & (splits == "train"))
     classes = sorted(set(labels[train].tolist()))
-    if len({*classes, *known_before}) < 2:
+    if not len(train) or len({*classes, *known_before}) < 2:
         has = f"one class ({classes[0]})" if classes else "no labeled item"
         raise InputError(f"split train has {has}, and a classifier needs two classes; label more of its {unit}s")
     learned = np.isin(labels.astype(str), [*classes, *known_before])
@@ -53,6 +55,7 @@ def rows_of(
     if not len(test):
         raise InputError(f"no item of split test has a class that is learned ({', '.join(classes)}); label some")
     rows = Rows(train, val[learned[val]], test, unknown)
+    classes = [*known_before, *(name for name in classes if name not in known_before)]
     return rows, _warnings(items, origin, rows, classes, tried_val=val, open_set=open_set, unit=unit)
 
 

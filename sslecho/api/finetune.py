@@ -97,6 +97,7 @@ def finetune(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
             "frames": store.frames_hash,
             "precision": precision,
             "learned_from": hashlib.sha256(repr([part.tolist() for part in _decisive(labeled)]).encode()).hexdigest(),
+            "truth": hashlib.sha256(repr((classes, *_truth(items))).encode()).hexdigest(),
         },
         settings=to_toml(settings, "finetune"),
         overwrite=overwrite,
@@ -222,19 +223,22 @@ def _labeled(frames: Embeddings, items: Embeddings, rows: Rows, classes: tuple[s
     # Clips are what is looked at while learning, whatever is scored.
     of_val = {clip: place for place, clip in enumerate(dict.fromkeys(items.column("clip_id")[rows.val].tolist()))}
     looked_at = np.flatnonzero(np.array([clip in of_val for clip in clip_ids]) & (codes >= 0))
+    # A clip's class is that of most of its frames.
+    votes = np.zeros((len(of_val), len(classes)), np.int64)
+    np.add.at(votes, ([of_val[clip] for clip in clip_ids[looked_at]], codes[looked_at]), 1)
     looked_at = looked_at[spread_over_clips(looked_at, numbers[looked_at])]
     place = np.array([of_val[clip] for clip in clip_ids[looked_at]], np.int64)
-    truth = np.zeros(len(of_val), np.int64)
-    for clip_id, label in zip(
-        items.column("clip_id")[rows.val].tolist(), items.column("label")[rows.val].tolist(), strict=True
-    ):
-        truth[of_val[clip_id]] = classes.index(label)
     row = frames.rows["row"].to_numpy()
-    return Labeled(row[learned_from], codes, row[looked_at], place, truth, len(classes))
+    return Labeled(row[learned_from], codes, row[looked_at], place, votes.argmax(1), len(classes))
 
 
 def _decisive(labeled: Labeled) -> tuple[np.ndarray, ...]:
     return labeled.rows, labeled.code_of_frame[labeled.rows], labeled.val_rows, labeled.val_truth
+
+
+def _truth(items: Embeddings) -> tuple[list[Any], list[Any]]:
+    """Labels and splits of all items: what is scored, and on whom."""
+    return items.column("label").tolist(), items.column("split").tolist()
 
 
 def _of_items(values: np.ndarray, frames: Embeddings, items: Embeddings) -> np.ndarray:

@@ -88,6 +88,8 @@ def grade(store: Store | Path | str, out: Path | str, *, overwrite: bool = False
             "encoder": start.hash,
             "frames": store.frames_hash,
             "precision": precision,
+            "scale": list(scale),
+            "truth": hashlib.sha256(repr(_truth(found, views)).encode()).hexdigest(),
             "learned_from": hashlib.sha256(repr([part.tolist() for part in _decisive(graded)]).encode()).hexdigest(),
         },
         settings=to_toml(settings, "grade"),
@@ -95,7 +97,7 @@ def grade(store: Store | Path | str, out: Path | str, *, overwrite: bool = False
     )
     if run is None:
         return Predictions.load(out)
-    seen = set(encoder.provenance.get("units") or ()) | set(found.frames.column("unit_id")[found.train].tolist())
+    seen = set(encoder.provenance.get("units") or ()) | set(found.frames.column("unit_id")[graded.rows].tolist())
     encoder.provenance = {**encoder.provenance, "units": sorted(seen), "grade": identity(settings)}
     pieces = policy(settings.policy, size=encoder.image_size, use="grades")
     trained = train_grader(
@@ -139,7 +141,7 @@ def grade(store: Store | Path | str, out: Path | str, *, overwrite: bool = False
                 "scale": list(scale),
                 "constant": found.constant,
                 "views": list(views),
-                "warnings": warnings,
+                "warnings": [*warnings, *([scores["narrow"]] if scores["narrow"] else [])],
                 "steps": trained.steps,
                 "best_step": trained.taken,
                 "loss": trained.loss,
@@ -177,6 +179,12 @@ def _graded(store: Store, found: GradedFrames, views: tuple[str, ...]) -> Graded
     rows = np.flatnonzero(in_train & (np.isfinite(found.grades) | (codes >= 0)))
     kept = found.val[spread_over_clips(found.val, store.clip_of_frame[found.val])] if len(found.val) else found.val
     return Graded(rows, np.where(in_train | np.isin(np.arange(len(codes)), kept), found.grades, np.nan), codes, kept)
+
+
+def _truth(found: GradedFrames, views: tuple[str, ...]) -> tuple[Any, ...]:
+    """Grades, raters' grades, views and splits of all frames: what is scored, and on whom."""
+    columns = (found.frames.column(name).tolist() for name in ("label", "split"))
+    return views, found.grades.tolist(), found.raters.tolist(), *columns
 
 
 def _decisive(graded: Graded) -> tuple[np.ndarray, ...]:

@@ -10,6 +10,7 @@ from jaxtyping import Float64
 from sslecho.api.embed import frame_rows
 from sslecho.api.grade_settings import GradeSettings
 from sslecho.api.origin import Origin
+from sslecho.data.labels import read_labels
 from sslecho.data.relabel import labels_of_clips
 from sslecho.data.store import Store
 from sslecho.embed.embeddings import Embeddings
@@ -39,6 +40,12 @@ class GradedFrames:
         """What a grader without a picture says: the training grades' mean."""
         return float(self.grades[self.train].mean())
 
+    @property
+    def constants(self) -> dict[str, float]:
+        """The same for each view, where training frames of it are graded."""
+        views = self.frames.column("label")[self.train].astype(str)
+        return {name: float(self.grades[self.train][views == name].mean()) for name in np.unique(views).tolist()}
+
 
 def graded_frames(
     store: Store, settings: GradeSettings, origin: Origin, *, unit: str
@@ -51,7 +58,7 @@ def graded_frames(
     bare = Embeddings(np.zeros((len(store), 0), np.float32), frame_rows(store), {"unit": store.unit})
     column = origin.with_labels(bare, labels=settings.labels, column=settings.grade_column).column("label")
     grades = _numbers(column, settings.grade_column)
-    frames = origin.with_labels(bare, labels=None, column=settings.label_column)
+    frames = origin.with_labels(bare, labels=_with_views(settings), column=settings.label_column)
     splits, units = frames.column("split"), frames.column("unit_id")
     if all(name is None for name in splits):
         raise InputError(
@@ -74,6 +81,10 @@ def graded_frames(
     scored = set(units[test].tolist())
     if seen := origin.n_seen(scored):
         warnings.append(f"the encoder was pretrained on {seen} of the {len(scored)} scored {unit}s; pretrain anew")
+    patients = frames.column("patient_id")
+    learned = np.isin(splits.astype(str), ["train", "val"])
+    if both := {p for p in patients[learned] if p is not None} & set(patients[test].tolist()):
+        warnings.append(f"{len(both)} patients are in test and in train or val: the figures are too good for new ones")
     if not len(val):
         warnings.append("split val has no graded frame: the last weights were taken, not the best ones")
     if np.ptp(grades[test]) == 0:
@@ -89,9 +100,17 @@ def scale_of(found: GradedFrames, settings: GradeSettings) -> tuple[int, int]:
     Raises:
         InputError: the scale that was given is none, or grades lie outside of it.
     """
-    known = found.grades[np.isfinite(found.grades)]
+    known = found.grades[np.concatenate([found.train, found.val, found.test])]
     if not settings.scale:
-        return math.floor(known.min()), math.ceil(known.max())
+        learned = found.grades[np.concatenate([found.train, found.val])]
+        low, high = math.floor(learned.min()), math.ceil(learned.max())
+        if known.min() < low or known.max() > high:
+            raise InputError(
+                f"grades of train and val lie in [{low}, {high}] and those of test in "
+                f"[{found.grades[found.test].min():g}, {found.grades[found.test].max():g}]: say the scale, "
+                "such as --scale 0,10"
+            )
+        return low, high
     if len(settings.scale) != 2 or not settings.scale[0] < settings.scale[1]:
         said = ",".join(map(str, settings.scale))
         raise InputError(f"--scale {said} must be two whole numbers, the lower one first, such as 0,10")
@@ -99,6 +118,14 @@ def scale_of(found: GradedFrames, settings: GradeSettings) -> tuple[int, int]:
     if known.min() < low or known.max() > high:
         raise InputError(f"--scale {low},{high}: grades lie in [{known.min():g}, {known.max():g}]; widen it")
     return low, high
+
+
+def _with_views(settings: GradeSettings) -> str | None:
+    """The file of `--labels` where it names views too; else those of the store count."""
+    if settings.labels is None:
+        return None
+    table = read_labels(Path(settings.labels), label_column=settings.label_column)
+    return settings.labels if settings.label_column in table.columns else None
 
 
 def _numbers(column: np.ndarray, name: str) -> Float64[np.ndarray, " n"]:

@@ -50,6 +50,7 @@ def scored_grades(
         predicted,
         units=of_unit,
         constant=found.constant,
+        constants=found.constants,
         scale=scale,
         rng=rng,
         views=of_view if named.any() else None,
@@ -58,7 +59,7 @@ def scored_grades(
     narrow = scores.pop("warning")
     if narrow:
         warn(narrow)
-    raters = _raters(found, scores["mse"])
+    raters = _raters(found, said)
     return {
         **scores,
         "raters": raters,
@@ -71,13 +72,29 @@ def scored_grades(
     }
 
 
-def _raters(found: GradedFrames, mse: float) -> dict[str, Any] | None:
-    """How far raters are apart on the test frames, frame by frame, and the grader's error as a share of that."""
-    if not found.raters.shape[1]:
+def _raters(found: GradedFrames, said: Float64[np.ndarray, " n"]) -> dict[str, Any] | None:
+    """How far raters are apart on the test frames that several of them graded, and the grader's error there.
+
+    Two raters' independent errors of variance v make 2 v of squared difference. A faultless grader still errs by v from
+    one rater, and by v / r from the mean of r of them: `irreducible` is that of the grades that are scored, if these
+    are the raters' mean. What raters have in common, a bias say, is in neither.
+    """
+    raters = found.raters[found.test]
+    n_raters = raters.shape[1]
+    if not n_raters:
         return None
-    error = rater_error(found.raters[found.test])
-    share = None if not error["mse"] else mse / error["mse"]
-    return {**error, "mse_over_raters": share, "n": int(np.isfinite(found.raters[found.test]).all(1).sum())}
+    rows = found.test[np.isfinite(raters).sum(1) >= 2]
+    error = rater_error(found.raters[rows])
+    own = float(((said[rows] - found.grades[rows]) ** 2).mean()) if len(rows) else None
+    floor = error["mse"] / (2 * n_raters) if error["mse"] else None
+    return {
+        **error,
+        "grader_mse": own,
+        "mse_over_raters": None if not error["mse"] or own is None else own / error["mse"],
+        "irreducible": floor,
+        "mse_over_irreducible": None if floor is None or own is None else own / floor,
+        "n": len(rows),
+    }
 
 
 def _view_accuracy(

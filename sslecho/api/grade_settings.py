@@ -26,7 +26,7 @@ class GradeSettings(Machine):
     grade_column: str = option("grade", "The column that holds the grade.")
     label_column: str = option("label", "The store's column that holds the view.")
     raters: tuple[str, ...] = option((), "Columns of --labels with single raters' grades: how far they are apart.")
-    scale: tuple[int, ...] = option((), "Lowest and highest grade; by default those of the data, in whole numbers.")
+    scale: tuple[int, ...] = option((), "Lowest and highest grade; by default those of train and val.")
     level: str = option(
         "clip", "What is scored: a clip by the mean of its frames, or frames.", choices=("clip", "frame")
     )

@@ -83,9 +83,10 @@ def _graded(result: dict[str, Any]) -> list[str]:
     for row in result["view_accuracy_by_grade"] or []:
         words = f"  view, grade {row['low']:g}-{row['high']:g}"
         lines.append(_figure(words, row, "accuracy") + f"  {row['n']} frames")
-    if (raters := result["raters"]) and raters["mse"] is not None:
+    if (raters := result["raters"]) and raters["mse"]:
         lines.append(
-            f"raters against each other: MSE {raters['mse']:.3f}; the grader has {raters['mse_over_raters']:.2f} of it"
+            f"on {raters['n']} frames that several raters graded: MSE {raters['grader_mse']:.3f}, raters against each "
+            f"other {raters['mse']:.3f}; {raters['mse_over_irreducible']:.2f} of what no grader can avoid"
         )
     return [
         *lines,

@@ -11,7 +11,7 @@ read it by view. `mse_constant` is the error of a grader that always says `const
 above it knows nothing. `spearman` is the correlation of ranks, ties averaged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ def grading_scores(
     constant: float,
     scale: tuple[int, int],
     rng: np.random.Generator,
+    constants: Mapping[str, float] | None = None,
     views: Shaped[np.ndarray, " n"] | Sequence[Any] | None = None,
     unit: str = "patient",
 ) -> dict[str, Any]:
@@ -44,6 +45,8 @@ def grading_scores(
         truth, predicted: grades; those of the truth need not be whole (a consensus is not).
         units: the resampling unit (the patient, the sweep) of each item.
         constant: what a grader without a picture would say, from the training items.
+        constants: the same by view, for the figures by view: who only knows the view would say that. `constant` stands
+            for views that it lacks.
         scale: the lowest and the highest grade.
         views: of each item, for figures by view; None where it is not known.
 
@@ -63,7 +66,12 @@ def grading_scores(
         for code, name in enumerate(names):
             rows = np.flatnonzero(codes == code)
             per_view[str(name)] = _scores(
-                truth[rows], predicted[rows], units[rows], constant=constant, scale=scale, rng=rng
+                truth[rows],
+                predicted[rows],
+                units[rows],
+                constant=(constants or {}).get(str(name), constant),
+                scale=scale,
+                rng=rng,
             )
     return {**scores, "per_view": per_view, "warning": too_few(scores["n_patients"], unit=unit)}
 

@@ -64,14 +64,14 @@ def class_losses(
     Args:
         logits: o above.
         labels: the class of each, none of them unknown.
-        counts: n above; a class without a frame has no weight, and no part in the sum of "logit".
+        counts: n above; a class without a frame has no weight, and no part in "logit".
         balance: one of `BALANCES`.
     """
     o = logits.float()
     has = counts > 0
     if balance == "logit":
-        prior = (counts / counts.sum()).clamp(min=torch.finfo(torch.float32).tiny).log()
-        o = o + tau * prior
+        # Without a frame a class has no logarithm, and no part in the softmax or in what is smoothed.
+        o, labels = (o + tau * (counts / counts.sum()).log())[:, has], (has.cumsum(0) - 1)[labels]
     smooth = F.cross_entropy(o, labels, reduction="none", label_smoothing=label_smoothing)
     if gamma > 0:
         smooth = smooth * (1 - o.softmax(1).gather(1, labels[:, None])[:, 0]) ** gamma

@@ -196,7 +196,9 @@ def _problem(path: Path) -> str | None:
 
 
 def _read_best(folder: Path) -> dict[str, Any]:
+    """What is noted of the best checkpoint; nothing where its file is gone, or was set aside."""
     try:
-        return json.loads((folder / BEST).read_text(encoding="utf-8"))
+        found = json.loads((folder / BEST).read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError):
         return {}
+    return found if any(folder.glob(f"step-{found['step']:09d}-*.pt")) else {}

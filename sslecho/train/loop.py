@@ -224,7 +224,7 @@ def fit(
                     looking = time.monotonic()
                     try:
                         with compiled.paused():
-                            seen = look(watch, learner, fabric, stop, step=step + 1, total=total)
+                            seen = look(watch, learner, fabric, stop, step=step + 1, total=total, whole=plan.take_best)
                     except SslechoError as error:
                         raise type(error)(f"{error}; {given_up(step + 1, error)}") from None  # step is done
                     meter.paused(time.monotonic() - looking)
@@ -250,10 +250,15 @@ def fit(
                 break
         save(last, score)
     compiled.off()
-    taken = last
-    if plan.take_best and watch is not None and (best := checkpoint.best_step(folder, by=watch.score)) is not None:
-        checkpoint.restore_best(folder, learner)
-        taken = best
+
+    def take_best() -> int:
+        best = None if watch is None or not plan.take_best else checkpoint.best_step(folder, by=watch.score)
+        if best is not None:
+            checkpoint.restore_best(folder, learner)
+        return last if best is None else best
+
+    # The first process has written the checkpoints, and its weights are those that are saved.
+    taken = from_first(fabric, take_best)
     encoder.eval()
     return Trained(**meter.overall(), steps=last, taken=taken)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
+from sslecho.errors import InputError
 from sslecho.models.encoder import Encoder
 from sslecho.objectives.objective import Objective
 from sslecho.train.batches import Frames
@@ -83,6 +84,11 @@ def learn(
     """
     world = running.fabric.world_size
     batch_size = min(tuning.batch_size, len(frames.rows)) // world * world
+    if batch_size == 0:
+        raise InputError(
+            f"{len(frames.rows)} labeled frames in steps of {tuning.batch_size} are too few for {world} processes; "
+            "label more, raise --batch-size, or take fewer processes"
+        )
     per_epoch = len(frames.rows) // batch_size
     epochs = max(tuning.epochs, math.ceil(tuning.min_steps / per_epoch))
     every = max(1, math.ceil(epochs / LOOKS)) * per_epoch

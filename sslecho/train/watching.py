@@ -1,5 +1,6 @@
 """What looks at a network now and then while it learns, when, and by which process."""
 
+import contextlib
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -38,8 +39,14 @@ def is_due(done: int, *, every: int, per_epoch: int, total: int) -> bool:
     return done == total or done % (per_epoch * epochs) == 0
 
 
-def look(watch: Watch, learner: Learner, fabric: Any, stop: StopRequest, *, step: int, total: int) -> dict[str, float]:
+def look(
+    watch: Watch, learner: Learner, fabric: Any, stop: StopRequest, *, step: int, total: int, whole: bool
+) -> dict[str, float]:
     """What the watch sees, in the first process; all get it, or the error.
+
+    Args:
+        whole: let a request to stop wait. Where looks decide which weights are kept, one that is missing is another
+            result.
 
     Returns:
         Nothing where a request to stop cut the look short.
@@ -48,7 +55,7 @@ def look(watch: Watch, learner: Learner, fabric: Any, stop: StopRequest, *, step
     def check() -> dict[str, float]:
         learner.eval()
         try:
-            with torch.no_grad(), stop.cuts_short():
+            with torch.no_grad(), contextlib.nullcontext() if whole else stop.cuts_short():
                 return watch.check(learner, step=step, total=total)
             return {}
         finally:

@@ -1,18 +1,24 @@
 """`finetune` from a store to a classifier and its figures, what it grows to and forgets, and what it refuses."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from drawn_store import draw_store
+from spied_fit import splits_of, spy
 from typer.testing import CliRunner
 
 import sslecho
 from sslecho.cli.app import app
+from sslecho.data.relabel import relabel
+from sslecho.data.store import Store
 from sslecho.errors import InputError, NounError, SslechoError
+from sslecho.metrics.calibration import fit_temperature
 from sslecho.models.encoder import Encoder
 from sslecho.tasks.classifier import Classifier
+from sslecho.tasks.probe_model import logarithms
 from sslecho.train.supervised import spread_over_clips
 
 KEYS = "accuracy balanced_accuracy macro_f1 auroc ece per_class n n_patients split level unit out".split()
@@ -148,3 +154,81 @@ def test_frames_are_spread_over_their_clips():
     assert np.bincount(clip[kept]).tolist() == [0, 5, 8, 8]
     long = kept[clip[kept] == 3]
     assert long.tolist() == [1, 3, 6, 8, 11, 13, 16, 18]
+
+
+def test_what_the_user_says_reaches_the_loop_and_only_train_is_learned_from(work, tmp_path, monkeypatch):
+    kept = spy(monkeypatch)
+    more = {"patience": 3, "layer_decay": 0.5, "dropout": 0.3, "balance": "logit", "tau": 0.7, "ema": 0.9, "gamma": 1.0}
+    sslecho.finetune(work / "store", tmp_path / "a", **SCRATCH, **{**QUICK, "min_steps": 6}, **more)
+    store = Store.open(work / "store")
+    assert splits_of(store, kept.frames.rows) == {"train"}
+    assert splits_of(store, kept.watch._rows) == {"val"}
+    assert len(kept.frames.rows) == sum(store.column("split", level="frame") == "train")
+    plan, loss = kept.plan, kept.objective.settings
+    per_epoch = len(kept.frames.rows) // 16
+    assert (plan.take_best, plan.layer_decay, plan.patience) == (True, 0.5, 3 * per_epoch)
+    assert (loss.balance, loss.tau, loss.gamma, loss.ema) == ("logit", 0.7, 1.0, 0.9)
+    assert kept.objective.head.dropout.p == 0.3
+    assert kept.frames.batches == "frames"
+    # The averaged weights are those that are kept.
+    saved = Classifier.load(tmp_path / "a").head.layers[0].weight
+    assert torch.equal(saved, kept.objective.averaged.module[1].layers[0].weight)
+    sslecho.finetune(
+        work / "store", tmp_path / "b", **SCRATCH, **{**QUICK, "min_steps": 6, "epochs": 1}, balance="sampler"
+    )
+    assert (kept.frames.batches, kept.objective.settings.balance) == ("balanced", "none")
+
+
+def test_the_temperature_is_of_the_val_split(work):
+    model, store = Classifier.load(work / "two"), Store.open(work / "store")
+    truth, logs = [], []
+    for clip, (split, label) in enumerate(zip(store.column("split"), store.column("label"), strict=True)):
+        if split == "val" and label in model.classes:
+            truth.append(model.classes.index(label))
+            logs.append(model.uncalibrated(store.read, np.flatnonzero(store.clip_of_frame == clip)).mean(0))
+    assert model.temperature == pytest.approx(fit_temperature(logarithms(np.array(logs)), np.array(truth)), rel=1e-3)
+
+
+def test_other_labels_are_another_run(work, tmp_path):
+    folder = tmp_path / "store"
+    shutil.copytree(work / "store", folder)
+    how = {**SCRATCH, **QUICK, "min_steps": 3, "epochs": 1}
+    sslecho.finetune(folder, tmp_path / "o", **how)
+    clips = Store.open(folder).clips.to_pylist()
+    turned = {"across": "down", "down": "disk", "disk": "across"}
+    lines = [f"{clip['clip_id']},{turned[clip['label']]}" for clip in clips if clip["split"] == "test"]
+    (tmp_path / "other.csv").write_text("clip_id,label\n" + "\n".join(lines) + "\n")
+    relabel(Store.open(folder), tmp_path / "other.csv")
+    with pytest.raises(InputError, match="truth"):
+        sslecho.finetune(folder, tmp_path / "o", **how)
+    with pytest.raises(InputError, match="encoder"):
+        sslecho.finetune(work / "store", tmp_path / "o", **{**how, "image_size": 48})
+
+
+def test_a_clip_is_stopped_by_as_most_of_its_frames_say(work, tmp_path, monkeypatch):
+    store = Store.open(work / "store")
+    ids, index = (store.column(name, level="frame") for name in ("clip_id", "frame_index"))
+    lines = [
+        f"{clip},{frame},{'down' if frame == 1 and number % 4 == 1 else label}"
+        for number, (clip, frame, label) in enumerate(
+            zip(ids, index, store.column("label", level="frame"), strict=True)
+        )
+    ]
+    (tmp_path / "frames.csv").write_text("clip_id,frame,label\n" + "\n".join(lines) + "\n")
+    kept = spy(monkeypatch)
+    how = {**SCRATCH, **QUICK, "min_steps": 3, "epochs": 1, "level": "frame", "labels": str(tmp_path / "frames.csv")}
+    sslecho.finetune(work / "store", tmp_path / "o", **how)
+    codes = kept.frames.label_of_frame
+    for place in range(len(kept.watch._truth)):
+        rows = kept.watch._rows[kept.watch._clip_of_row == place]
+        assert kept.watch._truth[place] == np.bincount(codes[rows]).argmax()
+
+
+def test_what_a_kept_head_can_not_do_is_said(work, tmp_path):
+    how = {**QUICK, "encoder": str(work / "two"), "head": "keep"}
+    with pytest.raises(InputError, match="--open-set across: the model knows this class already"):
+        sslecho.finetune(work / "store", tmp_path / "o", open_set=("across",), **how)
+    lines = [clip["clip_id"] for clip in Store.open(work / "store").clips.to_pylist() if clip["split"] == "test"]
+    (tmp_path / "test.csv").write_text("clip_id,label\n" + "".join(f"{clip},across\n" for clip in lines))
+    with pytest.raises(InputError, match="split train has no labeled item"):
+        sslecho.finetune(work / "store", tmp_path / "o", labels=str(tmp_path / "test.csv"), **how)

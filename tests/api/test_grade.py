@@ -5,15 +5,21 @@ import json
 
 import numpy as np
 import pytest
+from spied_fit import splits_of, spy
 from typer.testing import CliRunner
 
 import sslecho
+from sslecho.api.grade_rows import GradedFrames
+from sslecho.api.grade_scores import _raters
 from sslecho.cli.app import app
 from sslecho.data.store import Store
 from sslecho.data.writer import StoreWriter
-from sslecho.errors import NounError, SslechoError
+from sslecho.errors import InputError, NounError, SslechoError
 from sslecho.models.encoder import Encoder
+from sslecho.objectives.grade import Grade, GradeHead
+from sslecho.tasks.grade import Errors
 from sslecho.tasks.grader import Grader
+from sslecho.train.learner import Learner
 
 QUICK = {"epochs": 2, "min_steps": 60, "batch_size": 16, "policy": "none", "lr": 3e-3, "workers": 1}
 NEW = {"backbone": "test_resnet", "image_size": 32}
@@ -115,7 +121,8 @@ def test_the_command_learns_views_beside_grades_and_compares_with_raters(work, t
     assert said.exit_code == 0, said.output
     result = json.loads(said.stdout.splitlines()[-1])
     assert result["raters"]["mse"] == 1
-    assert result["raters"]["mse_over_raters"] == pytest.approx(result["mse"])
+    assert result["raters"]["mse_over_raters"] == pytest.approx(result["raters"]["grader_mse"])
+    assert result["raters"]["irreducible"] == 0.25
     assert result["views"] == ["across", "down"]
     table = sslecho.Predictions.load(tmp_path / "m").table.to_pylist()
     tested = [row for row in table if row["split"] == "test"]
@@ -164,3 +171,67 @@ def test_a_folder_without_a_grader_is_told(work, tmp_path):
         Grader.load(tmp_path)
     with pytest.raises(NounError, match="'sslecho.grader' version 1, not 'sslecho.classifier'"):
         sslecho.finetune(work / "store", tmp_path / "o", encoder=str(work / "scratch"), head="keep")
+
+
+def test_only_train_is_learned_from_and_val_decides(work, tmp_path, monkeypatch):
+    kept = spy(monkeypatch)
+    how = {**QUICK, **NEW, "min_steps": 6, "epochs": 1, "lam": 0.3, "layer_decay": 0.5}
+    sslecho.grade(work / "store", tmp_path / "m", arm="multitask", **how)
+    store = Store.open(work / "store")
+    assert splits_of(store, kept.frames.rows) == {"train"}
+    assert splits_of(store, kept.watch._rows) == {"val"}
+    learned = kept.objective.settings
+    assert (learned.lam, kept.plan.take_best, kept.plan.layer_decay) == (0.3, True, 0.5)
+    encoder = Encoder("test_resnet", image_size=32, mean=0.3, std=0.2)
+    wrong, right = (Errors(store.read, kept.watch._rows, kept.watch._truth + off) for off in (5.0, 0.0))
+    head = GradeHead(encoder.dim, (0, 10), loss="mse", mean=float(kept.watch._truth.mean()))
+    module = Learner(encoder, Grade(encoder, learned, head=head)).eval()
+    assert right.check(module, step=1, total=2)["val_score"] > wrong.check(module, step=1, total=2)["val_score"]
+
+
+def with_grades(work, path, change):
+    """A CSV of all clips' grades after `change(clip, number)`; None leaves one out."""
+    rows = Store.open(work / "store").clips.to_pylist()
+    said = [(clip["clip_id"], change(clip, number)) for number, clip in enumerate(rows)]
+    path.write_text("clip_id,grade\n" + "".join(f"{clip},{grade}\n" for clip, grade in said if grade is not None))
+    return str(path)
+
+
+def test_test_grades_decide_neither_the_scale_nor_what_stands_there(work, tmp_path):
+    how = {**QUICK, **NEW, "arm": "scratch", "min_steps": 3, "epochs": 1}
+    high = with_grades(work, tmp_path / "high.csv", lambda clip, n: n % 7 + 10 * (clip["split"] == "test"))
+    with pytest.raises(InputError, match=r"lie in \[0, 6\] and those of test in \[10, 16\]: say the scale"):
+        sslecho.grade(work / "store", tmp_path / "o", labels=high, **how)
+    sslecho.grade(work / "store", tmp_path / "o", labels=high, scale=(0, 20), **how)
+    with pytest.raises(InputError, match="labels"):
+        low = with_grades(work, tmp_path / "low.csv", lambda clip, n: n % 7)
+        sslecho.grade(work / "store", tmp_path / "o", labels=low, scale=(0, 20), **how)
+
+
+def test_whoever_was_learned_from_is_noted(work, tmp_path):
+    store = Store.open(work / "store")
+    first = next(clip["unit_id"] for clip in store.clips.to_pylist() if clip["split"] == "train")
+    few = with_grades(
+        work,
+        tmp_path / "few.csv",
+        lambda clip, n: n % 7 if clip["split"] != "train" or clip["unit_id"] == first else None,
+    )
+    how = {**QUICK, **NEW, "arm": "multitask", "min_steps": 3, "epochs": 1, "scale": (0, 10)}
+    sslecho.grade(work / "store", tmp_path / "o", labels=few, **how)
+    trained = {clip["unit_id"] for clip in store.clips.to_pylist() if clip["split"] == "train"}
+    assert set(Encoder.load(tmp_path / "o").provenance["units"]) == trained
+
+
+def test_what_no_grader_can_avoid_is_half_of_what_two_raters_differ_by(tmp_path):
+    rng = np.random.default_rng(0)
+    n = 4000
+    true = rng.uniform(3, 7, n)
+    raters = true[:, None] + rng.normal(scale=0.7, size=(n, 2))
+    rows = np.arange(n)
+    found = GradedFrames(None, raters.mean(1), raters, rows[:0], rows[:0], rows)
+    told = _raters(found, true)
+    assert told["mse"] == pytest.approx(2 * 0.49, rel=0.05)
+    assert told["grader_mse"] == pytest.approx(0.49 / 2, rel=0.05)
+    assert told["mse_over_irreducible"] == pytest.approx(1, rel=0.08)
+    agreed = GradedFrames(None, raters[:, 0], raters[:, [0, 0]], rows[:0], rows[:0], rows)
+    assert _raters(agreed, true)["mse_over_irreducible"] is None

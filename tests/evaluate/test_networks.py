@@ -23,7 +23,7 @@ def lesson_of(store, codes, *, seed=1):
 
 
 def test_it_learns_what_the_lesson_has_and_nothing_else(store):
-    learner = NetworkLearner(store.path, None, ARCHITECTURE, "none", 60, 3e-3)
+    learner = NetworkLearner(store.path, None, ARCHITECTURE, "none", 40, 3e-3)
     lesson = lesson_of(store, {"across": 3, "down": 1})
     asked = np.arange(24, 36)
     said = learner(lesson, asked)

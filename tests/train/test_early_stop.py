@@ -1,10 +1,13 @@
 """A run that a watch ends early, keeps its best weights, and knows both after an interruption."""
 
+import os
+import signal
+
 import pytest
 import torch
 from small_run import small_run
 
-from sslecho.errors import NounError
+from sslecho.errors import Interrupted, NounError
 from sslecho.train import checkpoint
 
 
@@ -61,6 +64,38 @@ def test_a_run_that_gets_better_to_the_end_is_not_ended(tmp_path, in_plan):
     encoder, trained = small_run(tmp_path, "simclr", watch=judge)
     assert (trained.steps, trained.taken) == (40, 40)
     assert same(encoder, judge.weights[40])
+
+
+class Interrupted15(Judge):
+    """Somebody presses Ctrl-C while it looks at the best step."""
+
+    def check(self, module, *, step, total):
+        if step == 15:
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().check(module, step=step, total=total)
+
+
+def test_a_stop_during_a_look_changes_nothing(tmp_path, in_plan):
+    in_plan(patience=10, take_best=True)
+    judge, again = Interrupted15(best_at=15), Judge(best_at=15)
+    with pytest.raises(Interrupted, match="after 15 of 40 steps"):
+        small_run(tmp_path, "simclr", watch=judge)
+    encoder, trained = small_run(tmp_path, "simclr", watch=again)
+    assert (judge.looks, again.looks) == ([5, 10, 15], [20, 25])
+    assert (trained.steps, trained.taken) == (25, 15)
+    assert same(encoder, judge.weights[15])
+
+
+def test_where_the_best_and_latest_is_damaged_the_run_goes_on_from_the_one_before(tmp_path, in_plan):
+    in_plan(patience=10, take_best=True)
+    with pytest.raises(Interrupted):
+        small_run(tmp_path, "simclr", watch=Interrupted15(best_at=15))
+    (path,) = (tmp_path / checkpoint.FOLDER).glob("step-000000015-*.pt")
+    path.write_bytes(path.read_bytes()[:-1])
+    judge = Judge(best_at=15)
+    _, trained = small_run(tmp_path, "simclr", watch=judge)
+    assert judge.looks == [15, 20, 25]
+    assert (trained.steps, trained.taken) == (25, 15)
 
 
 def test_without_patience_the_last_weights_stand(tmp_path):
