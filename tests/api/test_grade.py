@@ -4,6 +4,7 @@ import csv
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from spied_fit import splits_of, spy
 from typer.testing import CliRunner
@@ -14,6 +15,7 @@ from sslecho.api.grade_scores import _raters
 from sslecho.cli.app import app
 from sslecho.data.store import Store
 from sslecho.data.writer import StoreWriter
+from sslecho.embed.embeddings import Embeddings
 from sslecho.errors import InputError, NounError, SslechoError
 from sslecho.models.encoder import Encoder
 from sslecho.objectives.grade import Grade, GradeHead
@@ -203,8 +205,8 @@ def test_test_grades_decide_neither_the_scale_nor_what_stands_there(work, tmp_pa
     with pytest.raises(InputError, match=r"lie in \[0, 6\] and those of test in \[10, 16\]: say the scale"):
         sslecho.grade(work / "store", tmp_path / "o", labels=high, **how)
     sslecho.grade(work / "store", tmp_path / "o", labels=high, scale=(0, 20), **how)
+    low = with_grades(work, tmp_path / "low.csv", lambda clip, n: n % 7)
     with pytest.raises(InputError, match="labels"):
-        low = with_grades(work, tmp_path / "low.csv", lambda clip, n: n % 7)
         sslecho.grade(work / "store", tmp_path / "o", labels=low, scale=(0, 20), **how)
 
 
@@ -228,10 +230,11 @@ def test_what_no_grader_can_avoid_is_half_of_what_two_raters_differ_by(tmp_path)
     true = rng.uniform(3, 7, n)
     raters = true[:, None] + rng.normal(scale=0.7, size=(n, 2))
     rows = np.arange(n)
-    found = GradedFrames(None, raters.mean(1), raters, rows[:0], rows[:0], rows)
+    frames = Embeddings(np.zeros((n, 0), np.float32), pa.table({"row": rows}), {})
+    found = GradedFrames(frames, raters.mean(1), raters, rows[:0], rows[:0], rows)
     told = _raters(found, true)
     assert told["mse"] == pytest.approx(2 * 0.49, rel=0.05)
     assert told["grader_mse"] == pytest.approx(0.49 / 2, rel=0.05)
     assert told["mse_over_irreducible"] == pytest.approx(1, rel=0.08)
-    agreed = GradedFrames(None, raters[:, 0], raters[:, [0, 0]], rows[:0], rows[:0], rows)
+    agreed = GradedFrames(frames, raters[:, 0], raters[:, [0, 0]], rows[:0], rows[:0], rows)
     assert _raters(agreed, true)["mse_over_irreducible"] is None
