@@ -225,7 +225,8 @@ def _labeled(frames: Embeddings, items: Embeddings, rows: Rows, classes: tuple[s
     looked_at = np.flatnonzero(np.array([clip in of_val for clip in clip_ids]) & (codes >= 0))
     # A clip's class is that of most of its frames.
     votes = np.zeros((len(of_val), len(classes)), np.int64)
-    np.add.at(votes, ([of_val[clip] for clip in clip_ids[looked_at]], codes[looked_at]), 1)
+    clip_of_vote = np.array([of_val[clip] for clip in clip_ids[looked_at]], np.int64)
+    np.add.at(votes, (clip_of_vote, codes[looked_at]), 1)
     looked_at = looked_at[spread_over_clips(looked_at, numbers[looked_at])]
     place = np.array([of_val[clip] for clip in clip_ids[looked_at]], np.int64)
     row = frames.rows["row"].to_numpy()
