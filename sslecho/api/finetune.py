@@ -1,6 +1,5 @@
 """`finetune`: Store and Encoder -> an encoder with a classifier, scored on other patients."""
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from sslecho.api.finetune_forgetting import forgetting
 from sslecho.api.finetune_settings import FinetuneSettings
 from sslecho.api.finetune_start import Start, start_of
 from sslecho.api.joint_run import open_jointly
+from sslecho.api.learning_run import fabric_of, learning_identity, outcome, running
 from sslecho.api.nouns import as_store, groups, relative
 from sslecho.api.origin import Origin
 from sslecho.config import build, identity, to_toml
@@ -24,16 +24,12 @@ from sslecho.errors import InputError
 from sslecho.metrics.calibration import ece
 from sslecho.metrics.labels import encode_groups
 from sslecho.objectives.classify import ClassifySettings
-from sslecho.rundir import sha256_of
 from sslecho.tasks.classifier import Classifier
 from sslecho.tasks.finetune import Labeled, codes_of_frames, fine_tune
 from sslecho.tasks.predictions import Predictions, write_predictions
 from sslecho.tasks.probe_model import tempered
-from sslecho.train.checkpoint import Saving
-from sslecho.train.device import choose_compiler, choose_device, choose_precision, make_fabric
 from sslecho.train.layers import train_last
-from sslecho.train.log import TrainingLog
-from sslecho.train.supervised import Running, Tuning, spread_over_clips
+from sslecho.train.supervised import Tuning, spread_over_clips
 from sslecho.train.validation import means
 from sslecho.views.policies import Views, policy
 
@@ -56,10 +52,6 @@ def finetune(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
     settings = build(FinetuneSettings, options)
     store, out = as_store(store), Path(out)
     unit = groups(store.unit)
-    device, _ = choose_device(settings.device)
-    precision, _ = choose_precision(settings.precision, device)
-    if settings.workers:
-        torch.set_num_threads(settings.workers)
     if settings.encoder is None and settings.from_ != "scratch":
         raise InputError("--encoder is missing: name a run of `sslecho pretrain`, or say --from scratch")
     start = start_of(
@@ -85,20 +77,19 @@ def finetune(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
         encoder = start.new_encoder()
         head = start.new_head(encoder.dim, n_new=len(learned), dropout=settings.dropout)
     train_last(encoder.net, {"all": None, "last": settings.last_layers, "none": 0}[settings.train])
-    fabric = make_fabric(device=device, devices=settings.devices, nodes=settings.nodes, precision=precision)
+    fabric, device, precision = fabric_of(settings)
     run = open_jointly(
         fabric,
         out,
         command="finetune",
-        identity={
-            **identity(settings),
-            "labels": sha256_of(Path(settings.labels)) if settings.labels else None,
-            "encoder": start.hash,
-            "frames": store.frames_hash,
-            "precision": precision,
-            "learned_from": hashlib.sha256(repr([part.tolist() for part in _decisive(labeled)]).encode()).hexdigest(),
-            "truth": hashlib.sha256(repr((classes, *_truth(items))).encode()).hexdigest(),
-        },
+        identity=learning_identity(
+            settings,
+            start,
+            store,
+            precision=precision,
+            learned_from=[part.tolist() for part in _decisive(labeled)],
+            truth=(classes, *_truth(items)),
+        ),
         settings=to_toml(settings, "finetune"),
         overwrite=overwrite,
     )
@@ -118,13 +109,7 @@ def finetune(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
         head,
         [maker],
         Tuning.of(settings),
-        Running(
-            fabric,
-            out,
-            TrainingLog(out, active=fabric.is_global_zero),
-            Saving(settings.checkpoint_seconds),
-            choose_compiler(settings.compile, device),
-        ),
+        running(settings, fabric, out),
         loss=ClassifySettings(
             balance="none" if sampler else settings.balance,
             tau=settings.tau,
@@ -145,13 +130,7 @@ def finetune(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
                 "from": settings.from_,
                 "balance": settings.balance,
                 "train": settings.train,
-                "steps": trained.steps,
-                "best_step": trained.taken,
-                "loss": trained.loss,
-                "images_per_s": trained.images_per_s,
-                "data_wait": trained.data_wait,
-                "device": device,
-                "precision": precision,
+                **outcome(trained, device=device, precision=precision),
                 "out": str(out),
             }
         )

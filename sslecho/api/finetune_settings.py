@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from sslecho.api.settings import POLICIES, Machine
+from sslecho.api.learning_settings import LearningSettings
+from sslecho.api.settings import POLICIES
 from sslecho.config import option
 
 
 @dataclass(frozen=True)
-class FinetuneSettings(Machine):
+class FinetuneSettings(LearningSettings):
     """A store's labeled frames and an encoder to a classifier and its scores."""
 
     encoder: str | None = option(None, "A run of pretrain or finetune to begin with.", is_path=True)
@@ -25,9 +26,6 @@ class FinetuneSettings(Machine):
         "all", "What learns beside the head: all layers, the last ones, or none.", choices=("all", "last", "none")
     )
     last_layers: int = option(1, "How many with --train last: stages of a ResNet, blocks of a ViT.", minimum=1)
-    layer_decay: float = option(
-        1.0, "Learning rate of a layer as a share of that of the layer above it.", minimum=0.1, maximum=1.0
-    )
     balance: str = option(
         "weights",
         "How uneven classes are evened out: not, by weights in the loss, by frames drawn, or by adjusted logits.",
@@ -39,20 +37,8 @@ class FinetuneSettings(Machine):
     mixup: float = option(0.0, "Of Beta(a, a), by which frames are mixed; 0 mixes none.", minimum=0.0, maximum=10.0)
     ema: float = option(0.0, "Momentum of averaged weights, which are kept; 0: none.", minimum=0.0, maximum=0.99999)
     dropout: float = option(0.0, "Of the embedding, before the head.", minimum=0.0, maximum=0.9)
-    epochs: int = option(30, "Passes over the labeled frames of train.", minimum=1)
-    min_steps: int = option(200, "Steps at least; few labels make short epochs.", minimum=1)
-    patience: int = option(
-        10, "Looks at the validation patients, of 30 in a run, without gain before it ends early.", minimum=1
-    )
-    batch_size: int = option(64, "Frames a step, over all processes.", minimum=2)
     policy: str = option("echo", "Augmentations: an organ's, a published system's, or none.", choices=POLICIES)
     min_area: float | None = option(None, "Smallest crop as a share of the picture.", minimum=0.05, maximum=1.0)
-    optimizer: str = option("adamw", "How to descend.", choices=("adamw", "sgd"))
-    lr: float = option(3e-4, "Peak learning rate.", minimum=1e-8)
-    weight_decay: float = option(1e-4, "Of weight matrices; biases and norms are left alone.", minimum=0.0)
-    warmup_epochs: float = option(2.0, "Epochs in which the learning rate rises.", minimum=0.0)
-    clip_grad: float | None = option(None, "Longest gradient; a longer one is scaled down to it.", minimum=1e-6)
-    precision: str = option("auto", "Arithmetic: bf16 where the hardware has it.", choices=("auto", "32", "bf16", "16"))
     level: str = option(
         "clip", "What is scored: a clip, by the mean of its frames, or a frame.", choices=("clip", "frame")
     )
@@ -64,13 +50,3 @@ class FinetuneSettings(Machine):
     confidence: float = option(
         0.95, "How often the sets of classes hold the truth, for new patients.", minimum=0.5, maximum=0.999
     )
-    device: str = option("auto", "Where to train.", choices=("auto", "cpu", "cuda"), decides=False)
-    devices: int = option(1, "GPUs or processes on this machine.", minimum=1)
-    nodes: int = option(1, "Machines, each started by torchrun.", minimum=1)
-    compile: str = option(
-        "auto", "Compile the network: auto does on CUDA.", choices=("auto", "on", "off"), decides=False
-    )
-    checkpoint_seconds: float = option(
-        120.0, "Time between two checkpoints; 0 makes one after every step.", minimum=0.0, decides=False
-    )
-    seed: int = option(0, "Decides every random number.", minimum=0)

@@ -1,6 +1,5 @@
 """`grade`: Store and Encoder -> an encoder with a grader, scored on other patients or sweeps."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from sslecho.api.grade_rows import GradedFrames, graded_frames, scale_of
 from sslecho.api.grade_scores import scored_grades
 from sslecho.api.grade_settings import GradeSettings
 from sslecho.api.joint_run import open_jointly
+from sslecho.api.learning_run import fabric_of, learning_identity, outcome, running
 from sslecho.api.nouns import as_store, groups, relative
 from sslecho.api.origin import Origin
 from sslecho.config import build, identity, to_toml
@@ -22,16 +22,13 @@ from sslecho.errors import InputError
 from sslecho.models.heads import LinearHead
 from sslecho.objectives.grade import GradeHead
 from sslecho.objectives.grade import GradeSettings as LossSettings
-from sslecho.rundir import sha256_of, warn
+from sslecho.rundir import warn
 from sslecho.tasks.finetune import codes_of_frames
 from sslecho.tasks.grade import Graded, train_grader
 from sslecho.tasks.grader import Grader
 from sslecho.tasks.predictions import Predictions, write_predictions
-from sslecho.train.checkpoint import Saving
-from sslecho.train.device import choose_compiler, choose_device, choose_precision, make_fabric
 from sslecho.train.layers import train_last
-from sslecho.train.log import TrainingLog
-from sslecho.train.supervised import Running, Tuning, spread_over_clips
+from sslecho.train.supervised import Tuning, spread_over_clips
 from sslecho.views.policies import Views, policy
 
 
@@ -55,10 +52,6 @@ def grade(store: Store | Path | str, out: Path | str, *, overwrite: bool = False
     unit = groups(store.unit)
     if settings.arm in ("transfer", "frozen") and settings.encoder is None:
         raise InputError(f"--arm {settings.arm} needs --encoder: a run of pretrain, finetune or grade")
-    device, _ = choose_device(settings.device)
-    precision, _ = choose_precision(settings.precision, device)
-    if settings.workers:
-        torch.set_num_threads(settings.workers)
     start = start_of(
         store,
         encoder=settings.encoder,
@@ -77,21 +70,20 @@ def grade(store: Store | Path | str, out: Path | str, *, overwrite: bool = False
         head = GradeHead(encoder.dim, scale, loss=settings.loss, mean=found.constant)
         view_head = LinearHead(encoder.dim, (len(views),)) if views else None
     train_last(encoder.net, 0 if settings.arm == "frozen" else None)
-    fabric = make_fabric(device=device, devices=settings.devices, nodes=settings.nodes, precision=precision)
+    fabric, device, precision = fabric_of(settings)
     run = open_jointly(
         fabric,
         out,
         command="grade",
-        identity={
-            **identity(settings),
-            "labels": sha256_of(Path(settings.labels)) if settings.labels else None,
-            "encoder": start.hash,
-            "frames": store.frames_hash,
-            "precision": precision,
-            "scale": list(scale),
-            "truth": hashlib.sha256(repr(_truth(found, views)).encode()).hexdigest(),
-            "learned_from": hashlib.sha256(repr([part.tolist() for part in _decisive(graded)]).encode()).hexdigest(),
-        },
+        identity=learning_identity(
+            settings,
+            start,
+            store,
+            precision=precision,
+            learned_from=[part.tolist() for part in _decisive(graded)],
+            truth=_truth(found, views),
+        )
+        | {"scale": list(scale)},
         settings=to_toml(settings, "grade"),
         overwrite=overwrite,
     )
@@ -108,13 +100,7 @@ def grade(store: Store | Path | str, out: Path | str, *, overwrite: bool = False
         view_head,
         [Views(pieces, size=encoder.image_size, seed=settings.seed)],
         Tuning.of(settings),
-        Running(
-            fabric,
-            out,
-            TrainingLog(out, active=fabric.is_global_zero),
-            Saving(settings.checkpoint_seconds),
-            choose_compiler(settings.compile, device),
-        ),
+        running(settings, fabric, out),
         loss=LossSettings(loss=settings.loss, lam=settings.lam),
     )
     if fabric.is_global_zero:
@@ -142,14 +128,8 @@ def grade(store: Store | Path | str, out: Path | str, *, overwrite: bool = False
                 "constant": found.constant,
                 "views": list(views),
                 "warnings": [*warnings, *([scores["narrow"]] if scores["narrow"] else [])],
-                "steps": trained.steps,
-                "best_step": trained.taken,
-                "loss": trained.loss,
-                "images_per_s": trained.images_per_s,
-                "data_wait": trained.data_wait,
+                **outcome(trained, device=device, precision=precision),
                 "n_train": len(found.train),
-                "device": device,
-                "precision": precision,
                 "out": str(out),
             }
         )

@@ -87,7 +87,9 @@ def result_of(out: Path) -> dict[str, Any]:
 
 def _flags(settings: type) -> list[inspect.Parameter]:
     hints = get_type_hints(settings)
-    return [_flag(f.name, hints[f.name], f.default, f.metadata) for f in fields(settings)]
+    # The command's own first, then those that it shares with others.
+    ordered = sorted(fields(settings), key=lambda f: f.name not in settings.__annotations__)
+    return [_flag(f.name, hints[f.name], f.default, f.metadata) for f in ordered]
 
 
 def _flag(name: str, kind: Any, default: Any, metadata: Any) -> inspect.Parameter:
