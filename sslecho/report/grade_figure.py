@@ -44,12 +44,12 @@ def draw_grades(
         stamp: whose items these are.
     """
     figure = new_figure(10.0, 4.6, theme)
-    figure.text(0.045, 0.945, title, color=theme.ink, fontsize=11, fontweight="semibold", va="center")
+    figure.text(0.045, 0.945, title, color=theme.ink, fontsize=11, fontweight="bold", va="center")
     figure.text(0.045, 0.03, stamp, color=theme.muted, fontsize=7.5, va="center")
     axes = figure.add_axes((0.06, 0.155, 0.335, 0.68))
     _scatter(axes, given, said, views, scale=scale, theme=theme)
     if courses:
-        figure.text(0.475, 0.865, "given", color=theme.second, fontsize=8.5, fontweight="semibold", va="center")
+        figure.text(0.475, 0.865, "given", color=theme.second, fontsize=8.5, fontweight="bold", va="center")
         figure.text(0.525, 0.865, "and said, over a clip", color=theme.accent, fontsize=8.5, va="center")
     rows, columns = COURSES
     for number, course in enumerate(courses[: rows * columns]):
