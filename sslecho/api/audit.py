@@ -178,6 +178,6 @@ def _footer(result: dict[str, Any]) -> str:
 
 
 def _stamp(result: dict[str, Any]) -> str | None:
-    if result["unit"] != "patient":
-        return f"groups = {result['unit']}s"
-    return too_few(result["n_patients"], unit="patient")
+    grouped = None if result["unit"] == "patient" else f"groups = {result['unit']}s"
+    doubts = [doubt for doubt in (grouped, too_few(result["n_patients"], unit=result["unit"])) if doubt]
+    return "; ".join(doubts) or None

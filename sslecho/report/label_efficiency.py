@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from sslecho.metrics.intervals import FEW_UNITS
 from sslecho.report.curves import foot, head, label_ends, short
 from sslecho.report.figure import DPI, LIGHT, PALETTE, SHAPES, Theme, drawable, new_figure, plain_axes, png_of, spread
 
@@ -62,8 +63,9 @@ def draw_label_efficiency(
         f"n = {result['n']} clips of {result['n_patients']} {unit}s, split: test; labels from "
         f"{result['n_train_patients']} {unit}s of train; {result['supports']} nested draws; gray: the declared endpoint"
     )
-    stamp = None if result["groups"] == "patient" else f"groups = {result['groups']}"
-    foot(figure, HEIGHT, footer, stamp, theme)
+    few = f"too few test {unit}s for the bands" if result["n_patients"] < FEW_UNITS else None
+    grouped = None if result["groups"] == "patient" else f"groups = {result['groups']}"
+    foot(figure, HEIGHT, footer, "; ".join(filter(None, (grouped, few))) or None, theme)
     return png_of(figure, dpi=dpi)
 
 
