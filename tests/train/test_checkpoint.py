@@ -53,6 +53,17 @@ def test_the_lowest_loss_is_best_until_an_accuracy_is_known():
     assert not Score(0.5, "knn_accuracy").beats(Score(0.6, "knn_accuracy"))
 
 
+def test_a_best_one_that_was_set_aside_is_the_best_no_longer(tmp_path, capsys):
+    for step, accuracy in ((1, 0.5), (2, 0.8)):
+        save(tmp_path, step, score=Score(accuracy, "val"))
+    flip_a_byte(newest(tmp_path))
+    assert step_of(checkpoint.find(tmp_path)) == 1
+    assert checkpoint.best_score(tmp_path) is None
+    save(tmp_path, 2, score=Score(0.8, "val"))  # learned again, and as good
+    assert checkpoint.best_step(tmp_path, by="val") == 2
+    assert checkpoint.best_step(tmp_path, by="another figure") is None
+
+
 @pytest.mark.parametrize("damage", [flip_a_byte, lambda path: path.write_bytes(path.read_bytes()[:100])])
 def test_a_damaged_newest_one_is_set_aside_loudly(tmp_path, damage, capsys):
     for step in (10, 20):

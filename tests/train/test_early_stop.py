@@ -8,6 +8,7 @@ import torch
 from small_run import small_run
 
 from sslecho.errors import Interrupted, NounError
+from sslecho.models.encoder import Encoder
 from sslecho.train import checkpoint
 
 
@@ -115,3 +116,13 @@ def test_best_weights_that_are_damaged_are_told(tmp_path, in_plan):
     path.unlink()
     with pytest.raises(NounError, match="it is gone"):
         checkpoint.restore_best(tmp_path, torch.nn.Linear(1, 1))
+
+
+def test_lower_layers_learn_at_their_own_rate(tmp_path, in_plan):
+    in_plan(layer_decay=1e-3, weight_decay=0.0)
+    encoder, _ = small_run(tmp_path, "simclr")
+    torch.manual_seed(0)
+    began = Encoder("test_vit", image_size=32, mean=0.5, std=0.3).state_dict()
+    moved = {name: (value - began[name]).abs().max().item() for name, value in encoder.state_dict().items()}
+    assert max(moved[name] for name in moved if name.startswith("net.patch_embed")) < 1e-7
+    assert max(moved[name] for name in moved if name.startswith("net.norm")) > 1e-6
