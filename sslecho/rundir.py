@@ -215,7 +215,8 @@ def _refuse_another_identity(path: Path, found: Mapping[str, Any], wanted: Mappi
     old, new = found["identity"], wanted["identity"]
     changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     if changed:
-        both = "; ".join(f"{key} was {old.get(key)!r} and is now {new.get(key)!r}" for key in changed)
+        # `from_` is the option --from: Python keeps the word for itself.
+        both = "; ".join(f"{key.rstrip('_')} was {old.get(key)!r} and is now {new.get(key)!r}" for key in changed)
         raise InputError(f"--out {path} holds a run with other settings: {both}; {cure}")
 
 

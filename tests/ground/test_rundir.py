@@ -30,6 +30,9 @@ def test_another_identity_is_refused_and_both_values_are_named(tmp_path):
         start(tmp_path / "run", epochs=4, k=(1, 2))
     with pytest.raises(InputError, match="holds the result of `sslecho pretrain`"):
         start(tmp_path / "run", command="embed", epochs=3)
+    start(tmp_path / "tuned", from_="scratch")
+    with pytest.raises(InputError, match=r"settings: from was 'scratch' and is now 'encoder'"):
+        start(tmp_path / "tuned", from_="encoder")
 
 
 def test_overwrite_removes_a_run_and_nothing_else(tmp_path):
