@@ -47,7 +47,6 @@ class Arm:
 PUBLISHED = {"lam": 5.0, "prior": "uniform", "heads": 1, "exclude": "nothing"}
 ARMS: dict[str, Arm] = {
     "fusc": Arm("ours", "simclr", "fusc"),
-    "fusc, equal sizes": Arm("ours", "simclr", "fusc", {"prior": "uniform"}),
     "fusc, as published": Arm("published", "simclr", "fusc", PUBLISHED),
     "turtle": Arm("ours", "simclr", "turtle"),
     "kmeans": Arm("plain", "simclr", "kmeans"),
@@ -55,7 +54,6 @@ ARMS: dict[str, Arm] = {
     "ward": Arm("plain", "simclr", "ward"),
     "untrained, fusc": Arm("nothing learned", "untrained", "fusc"),
     "untrained, kmeans": Arm("nothing learned", "untrained", "kmeans"),
-    "pixels, fusc": Arm("nothing learned", "pixels", "fusc"),
     "pixels, kmeans": Arm("nothing learned", "pixels", "kmeans"),
     "chance": Arm("chance", "simclr", "kmeans"),
     "linear probe": Arm("labels", "simclr"),

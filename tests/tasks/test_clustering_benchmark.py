@@ -168,7 +168,8 @@ def test_the_figure_is_drawn_from_the_result(tmp_path):
 
 def test_all_arms_are_planned_for_every_set_and_seed():
     jobs = clustering.planned(("fetal", "lung"), seeds=5, scale=0.1, budget_s=10.0)
-    assert len({job.key for job in jobs}) == len(jobs) == 5 * len(ARMS) * (2 * len(VARIANTS) + 1)
+    # Fans hidden: every variant; shown: all classes; lungs.
+    assert len({job.key for job in jobs}) == len(jobs) == 5 * len(ARMS) * (len(VARIANTS) + 1 + 1)
     assert min(job.seed for job in jobs) >= 10_000
     again = clustering.planned(("fetal",), seeds=1, scale=0.2, budget_s=10.0)
     assert not {job.key for job in again} & {job.key for job in jobs}
