@@ -164,15 +164,18 @@ def _train_heads(
     k = biases.shape[1]
     optimizer = torch.optim.Adam([weights, biases], lr=settings.lr)
     batch = min(settings.batch_size, n)
+    everyone = n <= 2 * batch  # then each item is given its probabilities once a step, however often it is drawn
     with track(f"fusc, k = {k}", total=settings.steps, unit="steps") as bar:
         for _ in range(settings.steps):
-            rows = torch.randint(n, (batch,), generator=generator).numpy()
-            near = one_of(neighbor_ids, rows, torch.rand(batch, generator=generator, dtype=torch.float64).numpy())
-            log_p, log_q = (
-                torch.baddbmm(biases[:, None], x[chosen].expand(len(weights), -1, -1), weights).log_softmax(-1)
-                for chosen in (torch.from_numpy(rows), torch.from_numpy(near))
-            )
-            losses = fusc_loss(log_p, log_q, lam=settings.lam, prior=prior)
+            rows = torch.randint(n, (batch,), generator=generator)
+            draws = torch.rand(batch, generator=generator, dtype=torch.float64).numpy()
+            near = torch.from_numpy(one_of(neighbor_ids, rows.numpy(), draws))
+            shown = x if everyone else x[torch.cat([rows, near])]
+            # All heads in one product, which is faster than one for each.
+            logits = shown @ weights.permute(1, 0, 2).reshape(x.shape[1], -1)
+            log_p = (logits.view(-1, len(weights), k) + biases).log_softmax(-1)
+            pairs = (log_p[rows], log_p[near]) if everyone else log_p.split(batch)
+            losses = fusc_loss(*(part.transpose(0, 1) for part in pairs), lam=settings.lam, prior=prior)
             optimizer.zero_grad()
             losses.sum().backward()
             optimizer.step()
