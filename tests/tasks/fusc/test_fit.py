@@ -5,9 +5,10 @@ import pytest
 import torch
 from gaussians import gaussians, nearest
 
+from sslecho.data.neighbor_partners import one_of
 from sslecho.metrics.clustering import accuracy, contingency
 from sslecho.tasks.assignment import assign
-from sslecho.tasks.fusc.fit import criterion, fit_fusc
+from sslecho.tasks.fusc.fit import _train_heads, criterion, fit_fusc
 from sslecho.tasks.fusc.model import Scale, share_of_each
 from sslecho.tasks.fusc.prior import estimate_prior
 from sslecho.tasks.fusc.self_label import learn_from_itself
@@ -127,3 +128,31 @@ def test_the_prior_keeps_the_sizes_of_uneven_classes_that_overlap():
 def test_the_largest_cluster_has_the_largest_share():
     clusters = np.array([2, 2, 2, 0, 1, 1])
     assert share_of_each(np.array([0.2, 0.5, 0.3]), clusters).tolist() == [0.2, 0.3, 0.5]
+
+
+@pytest.mark.parametrize("batch_size", [8, 64])  # fewer pairs than half of the items, and more
+def test_every_head_is_trained_as_if_it_were_alone(batch_size):
+    rng = np.random.default_rng(3)
+    points = rng.normal(size=(30, 5)).astype(np.float32)
+    ids = rng.integers(0, 30, (30, 4))
+    settings = FuscSettings(lam=2.0, steps=5, batch_size=batch_size, lr=0.1)
+    starts = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(1)), torch.zeros(3, 4)
+    own = torch.Generator().manual_seed(7)
+    found, _ = _train_heads(
+        tuple(start.clone() for start in starts), points, ids, prior=None, settings=settings, generator=own
+    )
+    for head in range(3):
+        generator = torch.Generator().manual_seed(7)
+        weight, bias = (torch.nn.Parameter(start[head].clone()) for start in starts)
+        optimizer = torch.optim.Adam([weight, bias], lr=0.1)
+        batch = min(batch_size, 30)
+        for _ in range(5):
+            rows = torch.randint(30, (batch,), generator=generator).numpy()
+            near = one_of(ids, rows, torch.rand(batch, generator=generator, dtype=torch.float64).numpy())
+            p, q = ((torch.from_numpy(points[at]) @ weight + bias).softmax(1) for at in (rows, near))
+            mean = p.mean(0)
+            loss = -(p * q).sum(1).log().mean() + 2.0 * (mean * mean.log()).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        torch.testing.assert_close(found[head], weight.detach(), atol=1e-4, rtol=0)
