@@ -81,7 +81,7 @@ def label_efficiency(
         every = [*probe_arms(store, clips, found, settings, out), *arms]
         workers = workers_of(settings.workers)
         run_cells(design, every, numbers, out / "cells", supports=settings.supports, workers=workers)
-        leaky = _leaky(store, design, clips, found[0], settings, out) if settings.leaky else None
+        leaky = by_frames(store, design, clips, found[0], settings, out) if settings.leaky else None
         compared = _compare(design, every, numbers, settings, out)
         unit = groups(store.unit)
         result = _result(design, compared, endpoint, settings, out, unit=unit) | {"leaky": leaky, "warnings": warnings}
@@ -127,7 +127,7 @@ def _compare(
     return Compared(numbers, list(arms), found)
 
 
-def _leaky(
+def by_frames(
     store: Store, design: Design, clips: np.ndarray, source: Source, settings: LabelEfficiencySettings, out: Path
 ) -> dict[str, Any] | None:
     """The warning: the first encoder's figures if frames had been split."""

@@ -29,7 +29,11 @@ from sslecho.models.encoder import Encoder
 from sslecho.rundir import write_atomic
 
 NAME = re.compile(r"[\w-]+")
-NETWORKS = {"finetune": "your encoder fine-tuned", "scratch": "training from scratch"}
+NETWORKS = {
+    "finetune": "your encoder fine-tuned",
+    "scratch": "training from scratch",
+    "scratch-plain": "training from scratch without class weights",
+}
 FINE_TUNING, FROM_SCRATCH = 3e-4, 1e-3  # learning rates; what begins with something is moved less
 
 
@@ -147,7 +151,9 @@ def network_arms(store: Store, settings: LabelEfficiencySettings) -> list[Arm]:
     for name in settings.networks:
         begins = path.absolute() if name == "finetune" else None
         rate = FINE_TUNING if begins else FROM_SCRATCH
-        learner = NetworkLearner(store.path.absolute(), begins, architecture, settings.policy, settings.steps, rate)
+        balance = "none" if name == "scratch-plain" else "weights"
+        how = (settings.policy, settings.steps, rate, balance)
+        learner = NetworkLearner(store.path.absolute(), begins, architecture, *how)
         made_of = encoder.hash() if begins else repr(architecture)
         said = f"{name}, {made_of}, {settings.policy}, {settings.steps} steps at {rate}"
         arms.append(Arm(name, NETWORKS[name], learner, settings.runs, said))

@@ -31,9 +31,9 @@ class LabelEfficiencySettings(Machine):
     )
     networks: tuple[str, ...] = option(
         (),
-        "Further arms that learn end to end: finetune begins with the first encoder, scratch at random. A cell then "
-        "takes minutes, so lower --runs too.",
-        choices=("finetune", "scratch"),
+        "Further arms that learn end to end: finetune begins with the first encoder, scratch at random, scratch-plain "
+        "without class weights. A cell then takes minutes, so lower --runs too.",
+        choices=("finetune", "scratch", "scratch-plain"),
     )
     steps: int = option(200, "With --networks: steps of each cell.", minimum=1)
     policy: str = option("echo", "With --networks: augmentations, as of pretrain.", choices=POLICIES)

@@ -1,7 +1,7 @@
 """Arms that learn end to end: a network from scratch, or one that begins with a pretrained encoder.
 
-They have the lesson's labels alone, so nobody says when to stop: every cell takes as many steps, class-weighted, and
-the last weights count. What a person with validation labels would gain costs labels that aren't counted here.
+They have the lesson's labels alone, so nobody says when to stop: every cell takes as many steps, and the last weights
+count. What a person with validation labels would gain costs labels that aren't counted here.
 """
 
 import contextlib
@@ -44,6 +44,7 @@ class NetworkLearner:
         policy: augmentations.
         steps: of each cell.
         lr: peak learning rate.
+        balance: how uneven classes are evened out in the loss: "weights" or "none".
     """
 
     store: Path
@@ -52,6 +53,7 @@ class NetworkLearner:
     policy: str
     steps: int
     lr: float
+    balance: str = "weights"
 
     def __call__(self, lesson: Lesson, asked: Int64[np.ndarray, " m"]) -> Float64[np.ndarray, "m n_classes"]:
         store = Store.open(self.store)
@@ -120,6 +122,6 @@ class NetworkLearner:
             [maker],
             tuning,
             running,
-            loss=ClassifySettings(balance="weights"),
+            loss=ClassifySettings(balance=self.balance),
             balanced=False,
         )

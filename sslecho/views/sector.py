@@ -6,6 +6,7 @@ of all clips would take 16 kB a clip at 128 pixels, and a second lookup in every
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -44,14 +45,11 @@ class Sectors:
         first = np.r_[0, np.cumsum(store.clips["n_frames"].to_numpy())[:-1]].astype(np.int64)
         spacing = np.array(_column(store.frames, "spacing_mm"), dtype=np.float32)  # None becomes nan
         outlines = np.tile(np.array(WHOLE, dtype=np.float32), (n_clips, 1))
-        kinds, known = [], {}
+        kinds = []
         for clip, (polygon, sector) in enumerate(zip(polygons, sectors, strict=True)):
             kind = "whole"
             if sector == "mask" and polygon is not None and len(polygon) >= 6:
-                key = tuple(polygon)  # clips of a device share their outline
-                if key not in known:
-                    known[key] = outline_of(np.array(polygon).reshape(-1, 2) / size * 2 - 1)
-                outlines[clip], kind = known[key]
+                outlines[clip], kind = _outline_of(tuple(polygon), size)
             outlines[clip, At.MM] = spacing[first[clip]] * size / 2
             kinds.append(kind)
         return cls(outlines, store.clip_of_frame, kinds)
@@ -59,6 +57,11 @@ class Sectors:
     def rows(self, rows: Int[np.ndarray, " n"], device: torch.device | str = "cpu") -> Float[Tensor, "n 11"]:
         """The outlines of frames, given by their rows in the store."""
         return to_device(torch.from_numpy(self.outlines[self.clip_of_frame[rows]]), torch.device(device))
+
+
+@lru_cache(maxsize=4096)  # clips of a device share their outline; many short trainings share a store
+def _outline_of(polygon: tuple[float, ...], size: int) -> tuple[Float32[np.ndarray, " 11"], str]:
+    return outline_of(np.array(polygon).reshape(-1, 2) / size * 2 - 1)
 
 
 def _column(table: pa.Table, name: str) -> list[Any]:

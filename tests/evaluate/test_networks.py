@@ -37,3 +37,19 @@ def test_it_learns_what_the_lesson_has_and_nothing_else(store):
     assert (learner(lesson_of(store, {"across": 3, "down": 1}, seed=2), asked) != said).any()
     # In another order the same clips get the same answers.
     np.testing.assert_allclose(learner(lesson, asked[::-1])[::-1], said, atol=1e-6)
+
+
+def test_class_weights_matter_where_classes_are_uneven_and_only_there(store):
+    even = lesson_of(store, {"across": 0, "down": 1})
+    clips = np.concatenate([np.flatnonzero(even.codes == code)[:n] for code, n in ((0, 6), (1, 6))])
+    few = np.concatenate([np.flatnonzero(even.codes == code)[:n] for code, n in ((0, 6), (1, 2))])
+    asked, said = np.arange(24, 36), {}
+    for name, rows in (("even", clips), ("uneven", few)):
+        lesson = Lesson(even.clips[rows], even.codes[rows], even.units[rows], n_classes=4, run=0, seed=1)
+        for balance in ("weights", "none"):
+            learner = NetworkLearner(store.path, None, ARCHITECTURE, "none", 12, 3e-3, balance)
+            said[name, balance] = learner(lesson, asked)
+    np.testing.assert_allclose(said["even", "weights"], said["even", "none"], atol=1e-5)
+    # Weights lift the class that is rare.
+    rare = {balance: said["uneven", balance][:, 1].mean() for balance in ("weights", "none")}
+    assert rare["weights"] > rare["none"] + 0.02
