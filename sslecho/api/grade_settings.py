@@ -19,7 +19,9 @@ class GradeSettings(LearningSettings):
     encoder: str | None = option(None, "A run of pretrain, finetune or grade to begin with.", is_path=True)
     backbone: str = option("resnet18", "Where no --encoder is given: as of pretrain.")
     image_size: int | None = option(None, "Where no --encoder is given: as of pretrain.", minimum=16, maximum=1024)
-    loss: str = option("mse", "Regression, or ordered thresholds (CORAL).", choices=("mse", "ordinal"))
+    loss: str = option(
+        "mse", "Regression, ordered thresholds (CORAL), or conditional ones (CORN).", choices=("mse", "ordinal", "corn")
+    )
     lam: float = option(1.0, "With --arm multitask: of the views' loss.", minimum=0.0)
     labels: str | None = option(
         None, "CSV with clip_id or path, frame and grades, in place of the store's.", is_path=True

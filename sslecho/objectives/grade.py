@@ -5,10 +5,15 @@ With grades y from `low` to `high` in K = high - low steps, s = (y - low) / K, a
     mse       L = mean (o - s)^2;                              the grade said is low + K o
     ordinal   L = mean over i and k of BCE(sigmoid(a_i + b_k), t_ik),  t_ik = clip(y_i - low - k, 0, 1), k = 0..K-1;
               the grade said is low + sum_k sigmoid(a + b_k)
+    corn      L = - sum over i and k of [t_ik log f_ik + (t_i,k-1 - t_ik) log(1 - f_ik)], over sum of t_i,k-1;
+              t_i,-1 = 1, f_ik = sigmoid(o_ik); the grade said is low + sum_k f_i0 f_i1 ... f_ik
 
 "ordinal" is CORAL (Cao, Mirjalili & Raschka 2020, "Rank consistent ordinal regression for neural networks", equation
 4): one a for all thresholds, so that P(y > k) falls with k. Their t is 0 or 1; a consensus between two whole grades
-passes its last threshold in part. Both begin at the training grades' mean: b where a is 0, so that no step goes into
+passes its last threshold in part. "corn" is CORN (Shi, Cao & Raschka 2021, "Deep neural networks for rank-consistent
+ordinal regression based on conditional probabilities"): f_k is P(y > k | y > k - 1), learned from the frames that have
+passed k - 1 alone. So every threshold has weights of its own, and P(y > k), a product, still falls with k; who passed
+in part counts in part. All begin at the training grades' mean where the embedding is 0, so that no step goes into
 finding it. With `views` the loss of the frame's class is added,
 
     L + lam * cross-entropy,
@@ -30,14 +35,14 @@ from sslecho.models.heads import LinearHead
 from sslecho.objectives.classify import hold_still
 from sslecho.objectives.objective import Batch, Known, MethodSettings, Now, Objective
 
-LOSSES = ("mse", "ordinal")
+LOSSES = ("mse", "ordinal", "corn")
 
 
 @dataclass(frozen=True)
 class GradeSettings(MethodSettings):
     """lam is ours."""
 
-    loss: str = option("mse", "Regression, or ordered thresholds.", choices=LOSSES)
+    loss: str = option("mse", "Regression, ordered thresholds, or conditional ones.", choices=LOSSES)
     lam: float = option(1.0, "Of the views' cross-entropy, where they are learned too.", minimum=0.0)
 
 
@@ -56,7 +61,7 @@ class GradeHead(nn.Module):
         super().__init__()
         self.dim, self.scale, self.kind = dim, scale, loss
         low, high = scale
-        self.line = nn.Linear(dim, 1, bias=False)
+        self.line = nn.Linear(dim, high - low if loss == "corn" else 1, bias=False)
         share = (mean - low) / (high - low)
         if loss == "mse":
             self.offsets = nn.Parameter(torch.tensor([share]))
@@ -64,10 +69,13 @@ class GradeHead(nn.Module):
             # Thresholds about the mean: sigmoid's sum over them is the mean grade for some shift, found by bisection.
             spread = torch.linspace(3.0, -3.0, high - low)
             shift = _shift_to(spread, mean - low)
-            self.offsets = nn.Parameter(spread + shift)
+            passed = (spread + shift).sigmoid()
+            # "corn": the chance to pass a threshold of those who have passed the one before.
+            begin = (passed / torch.cat([torch.ones(1), passed[:-1]])).logit() if loss == "corn" else spread + shift
+            self.offsets = nn.Parameter(begin)
 
     def forward(self, embedded: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
-        """One output with "mse", one a threshold with "ordinal"."""
+        """One output with "mse", else one a threshold."""
         return self.line(embedded) + self.offsets
 
     def grades(self, outputs: Float[Tensor, "n k"]) -> Float[Tensor, "n"]:
@@ -75,23 +83,36 @@ class GradeHead(nn.Module):
         low, high = self.scale
         if self.kind == "mse":
             return (low + (high - low) * outputs[:, 0]).clamp(low, high)
-        return low + outputs.sigmoid().sum(1)
+        passed = outputs.sigmoid()
+        return low + (passed.cumprod(1) if self.kind == "corn" else passed).sum(1)
 
 
 def grade_losses(
-    outputs: Float[Tensor, "n k"], grades: Float[Tensor, "n"], *, scale: tuple[int, int], loss: str
+    outputs: Float[Tensor, "n k"],
+    grades: Float[Tensor, "n"],
+    *,
+    scale: tuple[int, int],
+    loss: str,
+    counted: Bool[Tensor, "n"] | None = None,
 ) -> Float[Tensor, "n"]:
-    """The loss of each frame, all of which are graded.
+    """The loss of each frame; L above is their mean over those that count.
 
     Args:
         outputs: of a `GradeHead` of the same scale and loss.
         grades: y above.
+        counted: frames that are graded; by default all.
     """
     low, high = scale
     if loss == "mse":
         return (outputs[:, 0].float() - (grades - low) / (high - low)) ** 2
     steps = torch.arange(high - low, device=outputs.device)
     targets = (grades[:, None] - low - steps).clamp(0, 1)
+    if loss == "corn":
+        o = outputs.float()
+        before = torch.cat([torch.ones_like(targets[:, :1]), targets[:, :-1]], dim=1)
+        each = -(targets * F.logsigmoid(o) + (before - targets) * F.logsigmoid(-o)).sum(1)
+        n = torch.ones_like(grades) if counted is None else counted.to(grades.dtype)
+        return (each * n.sum() / (n * before.sum(1)).sum().clamp(min=1)).to(o.dtype)
     return F.binary_cross_entropy_with_logits(outputs.float(), targets, reduction="none").mean(1)
 
 
@@ -122,7 +143,11 @@ class Grade(Objective):
         assert known.grades is not None
         graded = known.grades.isfinite()
         each = grade_losses(
-            outputs[0], known.grades.nan_to_num(self.head.scale[0]), scale=self.head.scale, loss=self.settings.loss
+            outputs[0],
+            known.grades.nan_to_num(self.head.scale[0]),
+            scale=self.head.scale,
+            loss=self.settings.loss,
+            counted=graded,
         )
         total = _mean_of(each, graded)
         if self.views is not None:

@@ -25,6 +25,50 @@ def slow_ordinal(outputs, grade, low, high):
     return total / (high - low)
 
 
+def slow_corn(outputs, grades, low, high):
+    """CORN of a batch: for each threshold, cross-entropy over the frames that have passed the one before."""
+    total, n = 0.0, 0.0
+    for k in range(high - low):
+        for row, grade in zip(outputs, grades, strict=True):
+            before = 1.0 if k == 0 else min(max(grade - low - k + 1, 0.0), 1.0)
+            if before == 0:
+                continue
+            passed = min(max(grade - low - k, 0.0), 1.0) / before
+            f = 1 / (1 + math.exp(-row[k]))
+            total -= before * (passed * math.log(f) + (1 - passed) * math.log(1 - f))
+            n += before
+    return total / n
+
+
+def test_corn_is_the_equation_over_the_frames_that_passed():
+    rng = np.random.default_rng(2)
+    outputs = torch.tensor(rng.normal(size=(7, 4)), dtype=torch.float32)
+    grades = torch.tensor([1.0, 5.0, 2.5, 3.0, 4.75, 2.0, 5.0])
+    said = grade_losses(outputs, grades, scale=SCALE, loss="corn")
+    assert float(said.mean()) == pytest.approx(slow_corn(outputs.tolist(), grades.tolist(), *SCALE), rel=1e-5)
+    # Frames that don't count are in neither sum.
+    counted = torch.tensor([True, False, True, True, False, True, True])
+    said = grade_losses(outputs, grades, scale=SCALE, loss="corn", counted=counted)
+    wanted = slow_corn(outputs[counted].tolist(), grades[counted].tolist(), *SCALE)
+    assert float(said[counted].mean()) == pytest.approx(wanted, rel=1e-5)
+    # What a threshold further up says of a frame that never got there does not matter.
+    moved = outputs.clone()
+    moved[0, 1:] += 3
+    torch.testing.assert_close(grade_losses(moved, grades, scale=SCALE, loss="corn")[0],
+                               grade_losses(outputs, grades, scale=SCALE, loss="corn")[0])  # fmt: skip
+
+
+def test_the_grade_of_corn_sums_products_of_conditional_chances():
+    head = GradeHead(3, SCALE, loss="corn", mean=2.0)
+    outputs = torch.tensor([[0.3, -1.0, 2.0, 0.1], [4.0, 3.0, -2.0, 1.0]])
+    for row, grade in zip(outputs.tolist(), head.grades(outputs).tolist(), strict=True):
+        wanted, product = 1.0, 1.0
+        for o in row:
+            product /= 1 + math.exp(-o)
+            wanted += product
+        assert grade == pytest.approx(wanted, rel=1e-5)
+
+
 def test_losses_are_those_of_the_equations():
     rng = np.random.default_rng(0)
     grades = torch.tensor([1.0, 5.0, 2.5, 3.0, 4.75])
@@ -37,7 +81,7 @@ def test_losses_are_those_of_the_equations():
 
 
 @pytest.mark.parametrize("mean", [1.2, 3.0, 4.6])
-@pytest.mark.parametrize("loss", ["mse", "ordinal"])
+@pytest.mark.parametrize("loss", ["mse", "ordinal", "corn"])
 def test_outputs_begin_at_the_mean_grade_and_stay_in_the_scale(loss, mean):
     torch.manual_seed(0)
     head = GradeHead(6, SCALE, loss=loss, mean=mean)
@@ -48,21 +92,24 @@ def test_outputs_begin_at_the_mean_grade_and_stay_in_the_scale(loss, mean):
     assert 4.9 < float(far.max()) <= SCALE[1]
 
 
-def test_thresholds_are_passed_in_order():
-    """Rank consistency: one slope for all, so P(y > k) falls with k once the offsets do, and training keeps it."""
+@pytest.mark.parametrize("loss", ["ordinal", "corn"])
+def test_thresholds_are_passed_in_order(loss):
+    """Rank consistency: P(y > k) falls with k, by one slope for all thresholds or by products; training keeps it."""
     torch.manual_seed(0)
-    head = GradeHead(3, SCALE, loss="ordinal", mean=3.0)
+    head = GradeHead(3, SCALE, loss=loss, mean=3.0)
     embedded = torch.randn(64, 3)
     grades = (3 + embedded[:, 0] * 2).clamp(*SCALE)
     optimizer = torch.optim.Adam(head.parameters(), lr=0.1)
     for _ in range(200):
         optimizer.zero_grad()
-        grade_losses(head(embedded), grades, scale=SCALE, loss="ordinal").mean().backward()
+        grade_losses(head(embedded), grades, scale=SCALE, loss=loss).mean().backward()
         optimizer.step()
     with torch.no_grad():
         outputs = head(embedded)
         said = head.grades(outputs)
-    assert bool((outputs.diff(dim=1) < 0).all())
+    # Products fall by construction, but for rounding; CORAL's outputs do once the offsets are in order.
+    falling = outputs.sigmoid().cumprod(1).diff(dim=1) <= 0 if loss == "corn" else outputs.diff(dim=1) < 0
+    assert bool(falling.all())
     assert float(((said - grades) ** 2).mean()) < 0.1
 
 
