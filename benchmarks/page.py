@@ -21,7 +21,8 @@ def main() -> None:
 
 
 def make_page() -> str:
-    """Prose from benchmarks/prose, a file a benchmark in their order; `{table}` and `{run}` stand for the figures."""
+    """Prose from benchmarks/prose, a file a benchmark in their order; `{table}`, `{table:NAME}` and `{run}` stand for
+    the figures."""
     parts = []
     for file in sorted(PROSE.glob("*.md")):
         text = file.read_text(encoding="utf-8")
@@ -30,6 +31,8 @@ def make_page() -> str:
             found = json.loads(result.read_text(encoding="utf-8"))
             text = text.replace("{table}", _table(found)).replace("{run}", _run(found))
             text = text.replace("{recommendation}", _recommendation(found))
+            for name, rows in found.get("tables", {}).items():
+                text = text.replace(f"{{table:{name}}}", "\n".join(_lines(rows)))
         elif "{run}" in text:
             continue  # a benchmark that was not run in full has nothing to say
         parts.append(text.strip())
@@ -49,12 +52,15 @@ def _recommendation(found: dict[str, Any]) -> str:
 
 
 def _table(found: dict[str, Any]) -> str:
-    rows = found.get("means") or found["rows"]
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    lines = ["| " + " | ".join(columns) + " |", "| " + " | ".join("---" for _ in columns) + " |"]
-    lines += ["| " + " | ".join(_said(row.get(column)) for column in columns) + " |" for row in rows]
+    lines = _lines(found.get("means") or found["rows"])
     ratios = [f"- `{name}`: {_ratio(name, value, found)}" for name, value in found.get("ratios", {}).items()]
     return "\n".join([*lines, "", *ratios])
+
+
+def _lines(rows: list[dict[str, Any]]) -> list[str]:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    lines = ["| " + " | ".join(columns) + " |", "| " + " | ".join("---" for _ in columns) + " |"]
+    return lines + ["| " + " | ".join(_said(row.get(column)) for column in columns) + " |" for row in rows]
 
 
 def _ratio(name: str, value: Any, found: dict[str, Any]) -> str:

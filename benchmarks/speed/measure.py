@@ -48,6 +48,7 @@ def finish(
     rows: Sequence[Mapping[str, Any]],
     seeds: Sequence[int] = (0,),
     goals: Mapping[str, float] | None = None,
+    tables: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     **more: Any,
 ) -> None:
     """Print the rows as a table, the ratios beside their goals, and last one line of JSON.
@@ -55,14 +56,14 @@ def finish(
     Args:
         ratios: numbers, or what `ratio` returns; None where it was not measured.
         goals: what a ratio of that name should be.
+        tables: further tables; a page shows them by name, `{table:NAME}`.
         more: further entries of the JSON.
     """
-    goals = goals or {}
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    cells = [[_said(row.get(column)) for column in columns] for row in rows]
-    widths = [max(len(column), *(len(line[i]) for line in cells)) for i, column in enumerate(columns)]
-    for line in [columns, *cells]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))
+    goals, tables = goals or {}, tables or {}
+    _print(rows)
+    for label, further in tables.items():
+        print(f"\n{label}")
+        _print(further)
     for label, value in ratios.items():
         said = f"{value['ratio']} ({value['lowest']}-{value['highest']})" if isinstance(value, Mapping) else f"{value}"
         print(f"{label}: {said}" + (f", goal {goals[label]}" if label in goals else ""))
@@ -78,11 +79,20 @@ def finish(
                 "ratios": plain,
                 "spread": spread,
                 **({"goals": goals} if goals else {}),
+                **({"tables": tables} if tables else {}),
                 **more,
                 "rows": list(rows),
             }
         )
     )
+
+
+def _print(rows: Sequence[Mapping[str, Any]]) -> None:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [[_said(row.get(column)) for column in columns] for row in rows]
+    widths = [max(len(column), *(len(line[i]) for line in cells)) for i, column in enumerate(columns)]
+    for line in [columns, *cells]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))
 
 
 def _said(value: Any) -> str:
