@@ -39,8 +39,8 @@ def test_temporal_attention_is_what_a_loop_over_places_gives():
     assert layer(tokens, when).abs().max() == 0
     torch.nn.init.normal_(layer.attention.out_proj.weight)
     torch.nn.init.normal_(layer.attention.in_proj_bias)
-    weights, biases = layer.attention.in_proj_weight.chunk(3), layer.attention.in_proj_bias.chunk(3)
     layer.requires_grad_(False)
+    weights, biases = layer.attention.in_proj_weight.chunk(3), layer.attention.in_proj_bias.chunk(3)
     found = layer(tokens, when)
     for window in range(n):
         for place in range(places):
