@@ -135,16 +135,27 @@ class Store:
         n_bytes = height * width
         frames = np.empty((len(rows), height, width), dtype=np.uint8)
         shards = np.searchsorted(self._starts, rows, side="right") - 1
-        places = list(zip(shards.tolist(), self._offsets(rows, shards).tolist(), frames, strict=True))
+        # Neighbors are read as one slice: a clip's frames, or those of a window.
+        starts = np.flatnonzero(np.r_[True, (np.diff(rows) != 1) | (np.diff(shards) != 0)][: len(rows)])
+        slices = [
+            (shard, offset, frames[start:end])
+            for shard, offset, start, end in zip(
+                shards[starts].tolist(),
+                self._offsets(rows, shards)[starts].tolist(),
+                starts.tolist(),
+                [*starts[1:].tolist(), len(rows)],
+                strict=True,
+            )
+        ]
         # All of the batch is announced first, so that a cold disk serves the requests together.
-        for shard, offset, _ in places:
-            os.posix_fadvise(self._handle(shard), offset, n_bytes, os.POSIX_FADV_WILLNEED)
-        for shard, offset, frame in places:
+        for shard, offset, part in slices:
+            os.posix_fadvise(self._handle(shard), offset, len(part) * n_bytes, os.POSIX_FADV_WILLNEED)
+        for shard, offset, part in slices:
             try:
-                n_read = os.preadv(self._handle(shard), [frame.data], offset)
+                n_read = os.preadv(self._handle(shard), [part.data], offset)
             except OSError as error:
                 raise SslechoError(f"{self._shard_path(shard)} can't be read ({error.strerror})") from error
-            if n_read != n_bytes:
+            if n_read != len(part) * n_bytes:
                 raise SslechoError(f"{self._shard_path(shard)} was cut short while it was in use; {ANEW}")
         return frames
 

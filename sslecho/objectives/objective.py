@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from sslecho.config import check
 from sslecho.errors import SettingsError
-from sslecho.models.encoder import Encoder
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,8 @@ class Batch(NamedTuple):
     """What an objective sees.
 
     Attributes:
-        views: the whole views, `n_views` of them, then the local ones; each [n, 1, side, side].
+        views: the whole views, `n_views` of them, then the local ones; each [n, 1, side, side]. Where windows are seen,
+            the frames of one after those of another: [n T, 1, height, width].
         draws: `n_draws` uniform numbers a frame, a function of seed, epoch and frame; [n, n_draws].
         now: before this step.
     """
@@ -80,18 +80,21 @@ class Known(NamedTuple):
         labels: its class, or -1 where none is known; [n].
         now: before this step.
         grades: its grade, or NaN where none is known; [n]. None where none is asked for.
+        segments: the number of the segment of a clip that it is in; [n]. None where none is asked for.
     """
 
     clips: Int64[Tensor, " n"]
     labels: Int64[Tensor, " n"]
     now: Now
     grades: Float[Tensor, " n"] | None = None
+    segments: Int64[Tensor, " n"] | None = None
 
 
 class Objective(nn.Module, ABC):
     """One method. Subclasses are final, and made from the encoder that will be trained and their settings.
 
     The encoder belongs to the caller and is handed in where it is needed; a teacher's copy of it is the objective's.
+    It is an `Encoder`, or for the objective of `view` the network of clips in its place.
 
     Attributes:
         settings_class: the method's `MethodSettings`.
@@ -110,7 +113,7 @@ class Objective(nn.Module, ABC):
     n_draws: int = 0
 
     @abstractmethod
-    def forward(self, encoder: Encoder, batch: Batch) -> tuple[Tensor, ...]:
+    def forward(self, encoder: Any, batch: Batch) -> tuple[Tensor, ...]:
         """What the loss is made of, as tensors whose first dimension is the frame: they are gathered."""
 
     @abstractmethod
@@ -118,7 +121,7 @@ class Objective(nn.Module, ABC):
         """The number to lower, from what `forward` returned for the frames of all processes."""
 
     @abstractmethod
-    def after_step(self, encoder: Encoder, now: Now) -> None:
+    def after_step(self, encoder: Any, now: Now) -> None:
         """Move teachers, centers, queues and prototypes on; the optimizer has just changed the weights."""
 
     @abstractmethod

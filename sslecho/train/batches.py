@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,10 +12,30 @@ from sslecho.data.balanced import balanced_batches
 from sslecho.data.neighbor_partners import NeighborPartners
 from sslecho.data.partners import Partners
 from sslecho.data.sampler import class_batches, clip_batches, epoch_batches
+from sslecho.data.windows import Windows
 from sslecho.objectives.objective import Known, Now
 from sslecho.views.beams import to_device
 
 UNKNOWN = -1
+
+
+@runtime_checkable
+class Draws(Protocol):
+    """Chooses the rows of an epoch's batches by more than its number.
+
+    Attributes:
+        learns: whether the choice depends on what the steps before it told; then no batch is read ahead of its epoch.
+    """
+
+    learns: bool
+
+    def draw(self, *, batch_size: int, seed: int, epoch: int, begins: bool) -> Int64[np.ndarray, "n_batches batch"]:
+        """As many batches as `Frames.rows` fill.
+
+        Args:
+            begins: whether the epoch begins, rather than that a resumed run asks for it in its middle.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -39,6 +59,9 @@ class Frames:
         grade_of_frame: the grade of every frame of the store, NaN where unknown; None knows none.
         batches: how they come together: "frames", "clips" or "classes", see data/sampler.py, or "balanced", see
             data/balanced.py; the last two need labels.
+        draws: chooses the batches in place of `batches`; what it chooses are again rows of the store.
+        windows: what is seen is not a frame but the window of which it is the center; None sees frames.
+        segment_of_frame: the segment of a clip that every frame of the store is in; None knows none.
     """
 
     read: Callable[[np.ndarray], np.ndarray]
@@ -53,6 +76,9 @@ class Frames:
     neighbor_ids: Int64[np.ndarray, "n j"] | None = None
     grade_of_frame: Float64[np.ndarray, " n_frames"] | None = None
     batches: str = "frames"
+    draws: Draws | None = None
+    windows: Windows | None = None
+    segment_of_frame: Int64[np.ndarray, " n_frames"] | None = None
 
     @property
     def alike(self) -> Int64[np.ndarray, " n_frames"]:
@@ -73,15 +99,17 @@ def row_batches(
     for step in range(start, per_epoch * epochs):
         epoch, at = divmod(step, per_epoch)
         if step == start or at == 0:
-            order = _epoch(frames, batch_size=batch_size, seed=seed, epoch=epoch)
+            order = _epoch(frames, batch_size=batch_size, seed=seed, epoch=epoch, begins=at == 0)
         first = order[at]
         own = first[rank::world]
         # The same object where frames are their own partners: then they are read once.
         yield own, own if drawn is None else drawn.draw(own, seed=seed, epoch=epoch)
 
 
-def _epoch(frames: Frames, *, batch_size: int, seed: int, epoch: int) -> np.ndarray:
+def _epoch(frames: Frames, *, batch_size: int, seed: int, epoch: int, begins: bool) -> np.ndarray:
     """The batches of an epoch, of all processes."""
+    if frames.draws is not None:
+        return frames.draws.draw(batch_size=batch_size, seed=seed, epoch=epoch, begins=begins)
     if frames.batches == "clips":
         return clip_batches(frames.rows, frames.alike, batch_size=batch_size, seed=seed, epoch=epoch)
     if frames.batches in ("classes", "balanced"):
@@ -94,7 +122,7 @@ def _epoch(frames: Frames, *, batch_size: int, seed: int, epoch: int) -> np.ndar
 
 
 def known_of(rows: Int64[np.ndarray, " n"], frames: Frames, now: Now, device: torch.device) -> Known:
-    """Groups without negatives among themselves, classes and grades of a batch's frames."""
+    """Groups without negatives among themselves, classes, grades and segments of a batch's frames."""
     clips = to_device(torch.from_numpy(frames.alike[rows]), device)
     labels = torch.full_like(clips, UNKNOWN)
     if frames.label_of_frame is not None:
@@ -102,4 +130,7 @@ def known_of(rows: Int64[np.ndarray, " n"], frames: Frames, now: Now, device: to
     grades = None
     if frames.grade_of_frame is not None:
         grades = to_device(torch.from_numpy(frames.grade_of_frame[rows]).float(), device)
-    return Known(clips, labels, now, grades)
+    segments = None
+    if frames.segment_of_frame is not None:
+        segments = to_device(torch.from_numpy(frames.segment_of_frame[rows]), device)
+    return Known(clips, labels, now, grades, segments)

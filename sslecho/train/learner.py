@@ -8,15 +8,16 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor, nn
 
+from sslecho.errors import InputError
 from sslecho.models.encoder import Encoder
 from sslecho.objectives.objective import Batch, Objective
 from sslecho.train.layers import rate_of_weight
 
 
 class Learner(nn.Module):
-    """Encoder and objective as one module, so that processes exchange the gradients of both."""
+    """Encoder (or network of clips) and objective as one module, so that processes exchange the gradients of both."""
 
-    def __init__(self, encoder: Encoder, objective: Objective):
+    def __init__(self, encoder: nn.Module, objective: Objective):
         super().__init__()
         self.encoder, self.objective = encoder, objective
 
@@ -39,7 +40,10 @@ def as_channels_last(module: nn.Module) -> Any:
 def make_optimizer(
     module: nn.Module, *, name: str, lr: float, weight_decay: float, rates: Mapping[str, float] | None = None
 ) -> torch.optim.Optimizer:
-    """SGD with momentum or AdamW; biases and norms (vectors) are not decayed.
+    """SGD with momentum, AdamW, Adam or RMSprop; biases and norms (vectors) are not decayed.
+
+    RMSprop (Tieleman & Hinton 2012, lecture 6e, decay 0.9) is Adam without its first moment. So made, its mean of squares
+    is corrected for having begun at 0, where plain RMSprop takes steps of up to three times the rate at the very first.
 
     Fused: one pass over all parameters, on the CPU too, where the plain loop over tensors takes a tenth of a step.
     A fused optimizer also leaves out a step by a flag on the device, see `guard.py`.
@@ -57,13 +61,18 @@ def make_optimizer(
     ]
     if name == "sgd":
         return torch.optim.SGD(groups, lr=lr, momentum=0.9, fused=True)
-    return torch.optim.AdamW(groups, lr=lr, fused=True)
+    if name == "adam":
+        return torch.optim.Adam(groups, lr=lr, fused=True)
+    betas = (0.0, 0.9) if name == "rmsprop" else (0.9, 0.999)
+    return torch.optim.AdamW(groups, lr=lr, betas=betas, fused=True)
 
 
-def rates_of(encoder: Encoder, layer_decay: float) -> dict[str, float]:
+def rates_of(encoder: nn.Module, layer_decay: float) -> dict[str, float]:
     """By the names that they have in a `Learner`, the share of the learning rate that an encoder's weights get."""
     if layer_decay == 1:
         return {}
+    if not isinstance(encoder, Encoder):
+        raise InputError(f"--layer-decay {layer_decay:g} is for encoders; a network of clips learns at one rate")
     return {f"encoder.net.{name}": rate for name, rate in rate_of_weight(encoder.net, layer_decay).items()}
 
 

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from sslecho.errors import Interrupted, SslechoError
-from sslecho.models.encoder import Encoder
 from sslecho.objectives.objective import Known, Now, Objective
 from sslecho.progress import track
 from sslecho.rundir import warn
@@ -28,7 +27,7 @@ from sslecho.train.learner import Learner, as_channels_last, bare, begin_momentu
 from sslecho.train.log import TrainingLog
 from sslecho.train.meter import Meter
 from sslecho.train.pictures import Loaded, show
-from sslecho.train.schedule import cosine_with_warmup
+from sslecho.train.schedule import share_of_rate
 from sslecho.train.transfer import Ahead
 from sslecho.train.watching import Watch, is_due, look
 from sslecho.views.policies import Views
@@ -47,6 +46,7 @@ class Plan:
         layer_decay: the learning rate of a layer of the encoder, as a share of that of the layer above it.
         patience: steps without a better score of the watch after which the run ends early; None ends no run early.
         take_best: end with the weights of the best score, not with the last ones.
+        schedule: of the learning rate, one of `schedule.SCHEDULES`.
     """
 
     epochs: int
@@ -60,6 +60,7 @@ class Plan:
     layer_decay: float = 1.0
     patience: int | None = None
     take_best: bool = False
+    schedule: str = "cosine"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Trained:
 
 
 def fit(
-    encoder: Encoder,
+    encoder: nn.Module,
     objective: Objective,
     frames: Frames,
     makers: Sequence[Views],
@@ -92,7 +93,7 @@ def fit(
     """Train until the plan is done, going on from the folder's latest whole checkpoint where there is one.
 
     Args:
-        encoder: trained in place.
+        encoder: trained in place; for clips a `VideoNetwork`.
         objective: made from this encoder.
         makers: one for each view that the objective needs, the whole ones first.
         folder: holds the checkpoints.
@@ -186,13 +187,15 @@ def fit(
     ):
         for step in range(done, last):
             waiting = time.monotonic()
-            loaded = ahead.next()
+            # The rows of an epoch may depend on the last step before it.
+            ends_epoch = (step + 1) % per_epoch == 0
+            loaded = ahead.next(hold=ends_epoch and frames.draws is not None and frames.draws.learns)
             meter.waited(time.monotonic() - waiting)
-            lr = plan.lr * cosine_with_warmup(step, total_steps=total, warmup_steps=int(plan.warmup_epochs * per_epoch))
+            lr = plan.lr * share_of_rate(plan.schedule, step, total=total, per_epoch=per_epoch, warmup=plan.warmup_epochs)
             for group in optimizer.param_groups:
                 group["lr"] = lr * group.get("lr_scale", 1.0)
             now = Now(step, total, step / per_epoch)
-            due = (step + 1) % STEPS_BETWEEN_LOGS == 0 or (step + 1) % per_epoch == 0 or step + 1 == total
+            due = (step + 1) % STEPS_BETWEEN_LOGS == 0 or ends_epoch or step + 1 == total
             try:
                 loss, grad_norm = compiled.step(
                     lambda loaded=loaded, now=now: _step(
@@ -320,8 +323,8 @@ def _step(
             return fabric.all_gather(tensor, sync_grads=tensor.is_floating_point()).transpose(0, 1).flatten(0, 1)
 
         outputs = tuple(gathered(output) for output in outputs)
-        grades = None if known.grades is None else gathered(known.grades)
-        known = Known(gathered(known.clips), gathered(known.labels), now, grades)
+        grades, segments = (None if v is None else gathered(v) for v in (known.grades, known.segments))
+        known = Known(gathered(known.clips), gathered(known.labels), now, grades, segments)
     loss = objective.loss(outputs, known)
     fabric.backward(loss)
     # In float16 gradients are scaled up until here. Fabric refuses to unscale for fused optimizers, torch does not.

@@ -16,14 +16,17 @@ from sslecho.views.policies import Views
 
 
 class Loaded(NamedTuple):
-    """A batch as it was read: frames, and those that the odd views are made of, often the same."""
+    """A batch as it was read: frames, and those that the odd views are made of, often the same.
+
+    Of windows `rows` are the centers, and `pictures` and `outlines` have all T frames of one after those of another.
+    """
 
     rows: Int64[np.ndarray, " n"]
     partner_rows: Int64[np.ndarray, " n"]
-    pictures: UInt8[Tensor, "n h w"]
-    partner_pictures: UInt8[Tensor, "n h w"]
-    outlines: Float[Tensor, "n 11"] | None
-    partner_outlines: Float[Tensor, "n 11"] | None
+    pictures: UInt8[Tensor, "m h w"]
+    partner_pictures: UInt8[Tensor, "m h w"]
+    outlines: Float[Tensor, "m 11"] | None
+    partner_outlines: Float[Tensor, "m 11"] | None
 
 
 def load(frames: Frames, pair: tuple[np.ndarray, np.ndarray] | None) -> Loaded | None:
@@ -31,14 +34,18 @@ def load(frames: Frames, pair: tuple[np.ndarray, np.ndarray] | None) -> Loaded |
     if pair is None:
         return None
     first, second = pair
-    pictures = torch.from_numpy(frames.read(first))
-    partners = pictures if second is first else torch.from_numpy(frames.read(second))
-    outlines = [None if frames.sectors is None else frames.sectors.rows(rows) for rows in pair]
+    if frames.windows is not None:
+        first_seen, second_seen = (frames.windows.rows(rows).ravel() for rows in pair)
+    else:
+        first_seen, second_seen = pair
+    pictures = torch.from_numpy(frames.read(first_seen))
+    partners = pictures if second is first else torch.from_numpy(frames.read(second_seen))
+    outlines = [None if frames.sectors is None else frames.sectors.rows(rows) for rows in (first_seen, second_seen)]
     return Loaded(first, second, pictures, partners, *outlines)
 
 
 def show(loaded: Loaded, makers: Sequence[Views], now: Now, *, n_draws: int, seed: int, device: torch.device) -> Batch:
-    """The views of a batch, on the device.
+    """The views of a batch, on the device. The frames of a window are changed alike: their numbers are its center's.
 
     Args:
         makers: one a view. The even ones show the frame, the odd ones its partner.
@@ -50,7 +57,8 @@ def show(loaded: Loaded, makers: Sequence[Views], now: Now, *, n_draws: int, see
     partner = prepared
     if partner_pictures is not pictures:
         partner = makers[0].prepare(partner_pictures.to(device, non_blocking=True), _on(device, partner_outlines))
-    shown = ((prepared, rows), (partner, partner_rows))
+    n_seen = len(pictures) // len(rows)  # frames a row: those of its window
+    shown = ((prepared, np.repeat(rows, n_seen)), (partner, np.repeat(partner_rows, n_seen)))
     views = tuple(maker(*shown[view % 2], epoch=epoch, view=view) for view, maker in enumerate(makers))
     draws = to_device(torch.from_numpy(uniforms(seed, epoch, rows, len(makers), n_draws)), device)
     return Batch(views, draws, now)

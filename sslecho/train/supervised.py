@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
+from torch import nn
 
 from sslecho.errors import InputError
-from sslecho.models.encoder import Encoder
 from sslecho.objectives.objective import Objective
 from sslecho.train.batches import Frames
 from sslecho.train.checkpoint import Saving
@@ -42,11 +42,13 @@ class Tuning:
     warmup_epochs: float
     clip_grad: float | None
     seed: int
+    schedule: str = "cosine"
 
     @classmethod
     def of(cls, settings: Any) -> "Tuning":
-        """From settings that have these fields."""
-        return cls(**{name: getattr(settings, name) for name in cls.__dataclass_fields__})
+        """From settings that have these fields; all but the schedule must be there."""
+        fields = cls.__dataclass_fields__
+        return cls(**{name: getattr(settings, name) for name in fields if name != "schedule" or hasattr(settings, name)})
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Running:
 
 
 def learn(
-    encoder: Encoder,
+    encoder: nn.Module,
     objective: Objective,
     frames: Frames,
     makers: Sequence[Views],
@@ -74,7 +76,7 @@ def learn(
     """Learn, and end with the weights of the best look where there is a watch.
 
     Args:
-        encoder: trained in place, but for weights that need no gradient (`train_last`).
+        encoder: as of `fit`; weights that need no gradient (`train_last`) stay as they are.
         makers: of the view that is learned from.
         watch: its `every` is set here.
         doing: what the progress bar calls it.
@@ -109,6 +111,7 @@ def learn(
             seed=tuning.seed,
             clip_grad=tuning.clip_grad,
             layer_decay=tuning.layer_decay,
+            schedule=tuning.schedule,
             patience=tuning.patience * every,
             take_best=True,
         ),

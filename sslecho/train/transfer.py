@@ -22,20 +22,25 @@ class Ahead:
 
     def __init__(self, frames: Frames, pairs: Any, device: torch.device):
         self._frames, self._pairs, self._device = frames, pairs, device
+        self._upcoming: Future[Any] | None = None
         self._stream: Any = torch.cuda.Stream(device) if device.type == "cuda" else None
         self._reader = ThreadPoolExecutor(1)
 
     def __enter__(self) -> "Ahead":
-        self._upcoming: Future[Any] = self._submit()
+        self._upcoming = self._submit()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._reader.shutdown()
 
-    def next(self) -> Loaded:
-        """The next step's batch; reading of the one after it begins."""
-        loaded, copied = self._upcoming.result()
-        self._upcoming = self._submit()
+    def next(self, *, hold: bool = False) -> Loaded:
+        """The next step's batch; reading of the one after it begins.
+
+        Args:
+            hold: let it begin with the next call only: what is read then depends on this step.
+        """
+        loaded, copied = (self._upcoming or self._submit()).result()
+        self._upcoming = None if hold else self._submit()
         if copied is not None:
             current = torch.cuda.current_stream(self._device)
             current.wait_event(copied)  # the device waits, not the host
