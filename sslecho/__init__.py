@@ -36,6 +36,7 @@ _HOMES = {
     "report": "sslecho.api.report",
     "select": "sslecho.api.select",
     "split": "sslecho.api.split",
+    "view": "sslecho.api.view",
     "visualize": "sslecho.api.visualize",
 }
 

@@ -55,10 +55,14 @@ def option(
 def build(cls: type[S], values: Mapping[str, Any]) -> S:
     """Make settings from values and check every rule.
 
+    A class may have `implied(values)`, a static method: values that others stand for, such as those of a preset. What
+    is said itself wins over them.
+
     Raises:
         SettingsError: listing all unknown names, wrong types and broken rules at once.
     """
-    return cls(**check(cls, values))
+    implied = getattr(cls, "implied", None)
+    return cls(**check(cls, values if implied is None else {**implied(values), **values}))
 
 
 def check(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sslecho.api.embed import frame_rows
 from sslecho.api.origin import Origin
+from sslecho.data.store import Store
 from sslecho.embed.embeddings import Embeddings
 from sslecho.errors import InputError
 
@@ -16,6 +18,17 @@ class Rows(NamedTuple):
     val: np.ndarray
     test: np.ndarray
     unknown: np.ndarray
+
+
+def labeled_frames(store: Store, origin: Origin, *, labels: str | None, column: str) -> Embeddings:
+    """The frames of a store with today's labels: embeddings of length 0, whose rows say all that is needed.
+
+    Args:
+        labels, column: as of `Origin.with_labels`.
+    """
+    rows = frame_rows(store)
+    bare = Embeddings(np.zeros((rows.num_rows, 0), np.float32), rows, {"unit": store.unit})
+    return origin.with_labels(bare, labels=labels, column=column)
 
 
 def rows_of(

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from sslecho.api.classifier_rows import Rows, rows_of
+from sslecho.api.classifier_rows import Rows, labeled_frames, rows_of
 from sslecho.api.classifier_scores import calibrated, codes_of, scored, with_answers
-from sslecho.api.embed import frame_rows
 from sslecho.api.finetune_forgetting import forgetting
 from sslecho.api.finetune_settings import FinetuneSettings
-from sslecho.api.finetune_start import Start, start_of
+from sslecho.api.finetune_start import start_of
 from sslecho.api.joint_run import open_jointly
 from sslecho.api.learning_run import fabric_of, learning_identity, outcome, running
 from sslecho.api.nouns import as_store, groups, relative
@@ -63,9 +62,9 @@ def finetune(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fa
         seed=settings.seed,
         keep_head=settings.head == "keep",
     )
-    frames = _frames(store, start, settings)
-    items = frames.per_clip() if settings.level == "clip" else frames
     origin = Origin(store, "", start.encoder, None, "")
+    frames = labeled_frames(store, origin, labels=settings.labels, column=settings.label_column)
+    items = frames.per_clip() if settings.level == "clip" else frames
     known_before = () if start.before is None else start.before.classes
     rows, warnings = rows_of(items, origin, open_set=settings.open_set, unit=unit, known_before=known_before)
     learned = sorted(set(items.column("label")[rows.train].tolist()) - set(known_before))
@@ -183,14 +182,6 @@ def _judged(
         "ece_uncalibrated": ece(truth, uncalibrated[rows.test]),
         "forgetting": lost,
     }
-
-
-def _frames(store: Store, start: Start, settings: FinetuneSettings) -> Embeddings:
-    """The frames of the store with today's labels: embeddings of length 0, whose rows say all that is needed."""
-    rows = frame_rows(store)
-    bare = Embeddings(np.zeros((rows.num_rows, 0), np.float32), rows, {"unit": store.unit})
-    origin = Origin(store, "", start.encoder, None, "")
-    return origin.with_labels(bare, labels=settings.labels, column=settings.label_column)
 
 
 def _labeled(frames: Embeddings, items: Embeddings, rows: Rows, classes: tuple[str, ...]) -> Labeled:

@@ -18,7 +18,7 @@ class Machine:
     workers: int = option(0, "Processes or threads to work with; 0 takes one a core.", minimum=0, decides=False)
 
 
-POLICIES = ("echo", "fetal", "lung", "none", "simclr", "chartsias", "fusc", "madani")
+POLICIES = ("echo", "fetal", "lung", "none", "simclr", "chartsias", "fusc", "madani", "stfm")
 PHANTOM_KINDS = ("echo", "echo9", "cactus", "chartsias", "fetal", "motion", "archive")
 
 

@@ -1,4 +1,4 @@
-"""Commands that learn from labels and are scored on other patients: probe, finetune, grade."""
+"""Commands that learn from labels and are scored on other patients: probe, finetune, view, grade."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import typer
 from sslecho.api.finetune_settings import FinetuneSettings
 from sslecho.api.grade_settings import GradeSettings
 from sslecho.api.probe_settings import ProbeSettings
+from sslecho.api.view_settings import ViewSettings
 from sslecho.cli.command import Call, Out, Said, add_command, result_of
 from sslecho.cli.data import StoreArgument
 from sslecho.cli.learn import EmbeddingsArgument
@@ -39,6 +40,15 @@ def add_to(app: typer.Typer) -> None:
         ]
         return Said(result, lines, f"wrote {out}; its model and encoder name new clips: docs/finetune.md")
 
+    @add_command(app, ViewSettings)
+    def view(call: Call, store: StoreArgument, out: Out) -> Said:
+        """Train a classifier of clips on labeled clips, and score it on other patients."""
+        from sslecho.api.view import view
+
+        view(store, out, overwrite=call.overwrite, **call.options)
+        result = result_of(out)
+        return Said(result, _viewed(result), f"wrote {out}; next: sslecho explain {store} --model {out} -o explained")
+
     @add_command(app, GradeSettings)
     def grade(call: Call, store: StoreArgument, out: Out) -> Said:
         """Train a grader of image quality on graded frames, and score it on other patients or sweeps."""
@@ -70,6 +80,31 @@ def _probed(result: dict[str, Any]) -> list[str]:
         area = _figure("", other, "auroc").strip()
         lines.append(f"confidence tells {', '.join(other['classes'])} from what is known: AUROC {area}")
     return lines
+
+
+def _viewed(result: dict[str, Any]) -> list[str]:
+    """As a probe's; what other aggregates and levels say; what the network is."""
+    by = result["levels"]
+    shown = {"a window": by["frame"], "a clip": by["clip"], "a patient, each counting once": by["patient"]}
+    right, wrong = (result[f"confidence_{name}"]["median"] for name in ("right", "wrong"))
+    lines = [
+        f"{result['arch']}, {result['parameters']:,} parameters ({result['taken']} taken over), windows of "
+        f"{result['frames']}",
+        f"{result['steps']} steps, loss {result['loss']:.3f}, {result['images_per_s']:.0f} windows/s; kept: the weights "
+        f"after {result['best_step']} steps",
+        *_probed(result),
+        *(_figure(f"  accuracy, {line['aggregate']}", line, "accuracy") for line in result["aggregates"]),
+        *(_figure(f"  {words}", row, "accuracy") for words, row in shown.items()),
+        _figure("  in two guesses", result, "top2"),
+        f"confidence in the median: {_or_dash(right)} where right, {_or_dash(wrong)} where wrong",
+    ]
+    if result["control"] != "none":
+        lines.append(f"labels were shuffled over clips: balanced accuracy by chance is {result['chance']:.3f}")
+    return lines
+
+
+def _or_dash(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _graded(result: dict[str, Any]) -> list[str]:

@@ -36,7 +36,8 @@ class WindowSampler:
         centers: frames that may be centers, as rows of the store, ascending.
         clip_of_frame: the clip of every frame of the store.
         label_of_frame: its class; needed where `balanced`.
-        copies: of every clip of the store, how many windows of it an epoch has; copies share their segments.
+        copies: of every clip of the store, how many windows of it an epoch has; copies share their segments. None makes
+            every center one: nothing is left to chance then but the order.
         balanced: clips are drawn so that classes come equally often, as many as there are copies in all.
         selecting: None takes any frame of a clip, all alike.
 
@@ -51,7 +52,7 @@ class WindowSampler:
         clip_of_frame: Int64[np.ndarray, " n_frames"],
         label_of_frame: Int64[np.ndarray, " n_frames"],
         *,
-        copies: Int64[np.ndarray, " n_clips"],
+        copies: Int64[np.ndarray, " n_clips"] | None,
         balanced: bool = False,
         selecting: Selecting | None = None,
     ):
@@ -60,7 +61,7 @@ class WindowSampler:
         self.segment_of_frame = segments(centers, clip_of_frame)
         clip = clip_of_frame[centers]
         # Of each clip (a row of the store's table) where its centers begin, and how many there are; so its segments.
-        every = np.arange(len(copies))
+        every = np.arange(int(clip_of_frame.max(initial=-1)) + 1)
         self._first = np.searchsorted(clip, every)
         self._size = np.searchsorted(clip, every, side="right") - self._first
         of_segment = self.segment_of_frame[centers]
@@ -71,7 +72,8 @@ class WindowSampler:
         self._clip_segments = np.searchsorted(clip_of_segment, every, side="right") - self._clip_segment
         self._clip_of_segment = clip_of_segment
         used = np.flatnonzero(self._size > 0)
-        self.rows = np.repeat(centers[self._first[used]], copies[used])
+        self._each = copies is None
+        self.rows = centers if copies is None else np.repeat(centers[self._first[used]], copies[used])
 
     @property
     def n_segments(self) -> int:
@@ -92,6 +94,8 @@ class WindowSampler:
             )
         else:
             chosen = epoch_batches(self.rows, batch_size=batch_size, seed=seed, epoch=epoch)
+        if self._each:
+            return chosen
         clip = self._clip_of_frame[chosen]
         rng = np.random.default_rng((seed, epoch, 1))
         if self._selecting is None:

@@ -2,6 +2,7 @@
 
     ce       as `classify.py`, with its weights, adjusted logits and label smoothing; u = 1 - max_c softmax(o)_c
     re-edl   as `evidence.py`: o are evidence after a softplus; u = K lambda2 / sum_c alpha_c
+    edl-mse, edl-log, edl-digamma   likewise, with a prior of 1 and a KL term that rises over the first 50 epochs
 
 The bank has a confidence c of every segment of every clip that is learned from (STFM's selective sampling, EV9V):
 
@@ -20,10 +21,11 @@ from torch import Tensor, nn
 from sslecho.config import option
 from sslecho.models.video.video_network import VideoNetwork
 from sslecho.objectives.classify import BALANCES, class_losses, hold_still
-from sslecho.objectives.evidence import re_edl, uncertainty
+from sslecho.objectives.evidence import annealed, edl_digamma, edl_log, edl_mse, re_edl, uncertainty
 from sslecho.objectives.objective import Batch, Known, MethodSettings, Now, Objective
 
-LOSSES = ("ce", "re-edl")
+SENSOY = {"edl-mse": edl_mse, "edl-log": edl_log, "edl-digamma": edl_digamma}
+LOSSES = ("ce", "re-edl", *SENSOY)
 UNSEEN, KEPT = -0.1, 0.7
 
 
@@ -37,6 +39,16 @@ class RecognizeSettings(MethodSettings):
     label_smoothing: float = option(0.0, "With ce: e.", minimum=0.0, maximum=0.9)
     lambda1: float = option(1.0, "With re-edl: weight of the other classes' evidence.", minimum=0.0)
     lambda2: float = option(0.8, "With re-edl: prior of each class.", minimum=1e-3)
+
+    @property
+    def evidential(self) -> bool:
+        """Whether the network's outputs are evidence."""
+        return self.loss != "ce"
+
+    @property
+    def prior(self) -> float:
+        """Of each class, where outputs are evidence."""
+        return 1.0 if self.loss in SENSOY else self.lambda2
 
 
 class Bank(nn.Module):
@@ -100,13 +112,15 @@ class Recognize(Objective):
         s = self.settings
         if s.loss == "re-edl":
             return re_edl(logits.float(), known.labels, lambda1=s.lambda1, lambda2=s.lambda2)
+        if s.loss in SENSOY:
+            return SENSOY[s.loss](logits.float(), known.labels, kl_weight=annealed(known.now.epoch))
         how = {"balance": s.balance, "tau": s.tau, "label_smoothing": s.label_smoothing}
         return class_losses(logits, known.labels, self.counts, **how).mean()
 
     def uncertainty(self, logits: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:
         """u of each window, in (0, 1]."""
-        if self.settings.loss == "re-edl":
-            return uncertainty(logits, lambda1=self.settings.lambda1, lambda2=self.settings.lambda2)
+        if self.settings.evidential:
+            return uncertainty(logits, lambda2=self.settings.prior)
         return 1 - logits.softmax(1).amax(1)
 
     @torch.no_grad()

@@ -33,7 +33,7 @@ class LabeledClips:
     Attributes:
         centers: labeled frames of train, which may be centers of windows, as rows of the store, ascending.
         code_of_frame: the class of every frame of the store, -1 where unknown.
-        copies: of every clip of the store, how many windows of it an epoch has.
+        copies: of every clip of the store, how many windows of it an epoch has; None: every center is one.
         val_centers: centers of the windows of validation clips; may be none.
         val_clip: of each, its clip's place in `val_truth`.
         val_truth: the class of each validation clip.
@@ -42,7 +42,7 @@ class LabeledClips:
 
     centers: Int64[np.ndarray, " n"]
     code_of_frame: Int64[np.ndarray, " n_frames"]
-    copies: Int64[np.ndarray, " n_clips"]
+    copies: Int64[np.ndarray, " n_clips"] | None
     val_centers: Int64[np.ndarray, " m"]
     val_clip: Int64[np.ndarray, " m"]
     val_truth: Int64[np.ndarray, " c"]
@@ -80,11 +80,9 @@ class ClipWatch:
         labeled: LabeledClips,
         *,
         how: str,
-        prior: float,
     ):
         self.every = 1
-        self._read, self._windows, self._labeled = read, windows, labeled
-        self._how, self._prior = how, prior
+        self._read, self._windows, self._labeled, self._how = read, windows, labeled, how
 
     def check(self, module: Learner, *, step: int, total: int) -> dict[str, float]:
         """`val_balanced_accuracy`, `val_loss` (the mean over classes of their clips' log loss), and `val_score`, the
@@ -94,10 +92,9 @@ class ClipWatch:
         assert isinstance(objective, Recognize)
         truth = self._labeled.val_truth
         logits = window_logits(self._read, self._windows, self._labeled.val_centers, network)
-        evidential = objective.settings.loss != "ce"
-        said = aggregate(
-            logits, self._labeled.val_clip, len(truth), how=self._how, evidential=evidential, prior=self._prior
-        )
+        loss_of = objective.settings
+        evidence = {"evidential": loss_of.evidential, "prior": loss_of.prior}
+        said = aggregate(logits, self._labeled.val_clip, len(truth), how=self._how, **evidence)
         log_loss = -np.log(np.maximum(said.probabilities[np.arange(len(truth)), truth], 1e-12))
         loss = float(np.mean([log_loss[truth == c].mean() for c in np.unique(truth)]))
         accuracy = balanced_accuracy(truth, said.answer == truth)
@@ -155,7 +152,7 @@ def train_viewer(
     watch = None
     if len(labeled.val_centers):
         # A store's open files belong to one thread, and the next batch is read in another one meanwhile.
-        watch = ClipWatch(copy.copy(store).read, windows, labeled, how=aggregate_by, prior=loss.lambda2)
+        watch = ClipWatch(copy.copy(store).read, windows, labeled, how=aggregate_by)
     trained = learn(network, objective, frames, makers, tuning, running, watch=watch, doing="view")
     network.to("cpu").eval().requires_grad_(True)
     return trained, None if objective.bank is None else objective.bank.confidence.double().cpu().numpy()

@@ -1,8 +1,8 @@
 """A fitted classifier of clips as a folder: its network, how clips are cut into windows, and its calibration.
 
-    model/model.safetensors   weights of the network
-    model/config.json         schema, architecture and preprocessing, classes, windows, calibration, hash, about
-    encoder/                  the encoder inside, where the architecture has one: `sslecho embed` takes it
+model/model.safetensors   weights of the network
+model/config.json         schema, architecture and preprocessing, classes, windows, calibration, hash, about
+encoder/                  the encoder inside, where the architecture has one: `sslecho embed` takes it
 """
 
 import dataclasses
@@ -160,9 +160,7 @@ class Viewer:
         size = config["image_size"]
         size = tuple(size) if isinstance(size, list) else size
         encoder = Encoder(config["backbone"], image_size=size, mean=config["mean"], std=config["std"])
-        network = create_video(
-            config["arch"], encoder, n_classes=len(config["classes"]), n_frames=config["n_frames"]
-        )
+        network = create_video(config["arch"], encoder, n_classes=len(config["classes"]), n_frames=config["n_frames"])
         try:
             network.load_state_dict(load(weights))
         except (SafetensorError, RuntimeError) as error:

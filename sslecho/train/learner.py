@@ -17,6 +17,8 @@ from sslecho.train.layers import rate_of_weight
 class Learner(nn.Module):
     """Encoder (or network of clips) and objective as one module, so that processes exchange the gradients of both."""
 
+    encoder: Any
+
     def __init__(self, encoder: nn.Module, objective: Objective):
         super().__init__()
         self.encoder, self.objective = encoder, objective
@@ -34,7 +36,10 @@ def bare(module: Any) -> Learner:
 
 def as_channels_last(module: nn.Module) -> Any:
     """The module with its convolutions' weights in the order that is fastest on CPUs and GPUs alike."""
-    return module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    for values in (*module.parameters(), *module.buffers()):
+        if values.ndim == 4:  # torch's own `to` fails at a network of clips, some of whose weights have 5
+            values.data = values.data.to(memory_format=torch.channels_last)
+    return module
 
 
 def make_optimizer(
@@ -42,8 +47,8 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """SGD with momentum, AdamW, Adam or RMSprop; biases and norms (vectors) are not decayed.
 
-    RMSprop (Tieleman & Hinton 2012, lecture 6e, decay 0.9) is Adam without its first moment. So made, its mean of squares
-    is corrected for having begun at 0, where plain RMSprop takes steps of up to three times the rate at the very first.
+    RMSprop (Tieleman & Hinton 2012, lecture 6e, decay 0.9) is Adam without its first moment. So made, its mean of
+    squares is corrected for having begun at 0, where plain RMSprop begins with steps of three times the rate.
 
     Fused: one pass over all parameters, on the CPU too, where the plain loop over tensors takes a tenth of a step.
     A fused optimizer also leaves out a step by a flag on the device, see `guard.py`.

@@ -191,7 +191,9 @@ def fit(
             ends_epoch = (step + 1) % per_epoch == 0
             loaded = ahead.next(hold=ends_epoch and frames.draws is not None and frames.draws.learns)
             meter.waited(time.monotonic() - waiting)
-            lr = plan.lr * share_of_rate(plan.schedule, step, total=total, per_epoch=per_epoch, warmup=plan.warmup_epochs)
+            lr = plan.lr * share_of_rate(
+                plan.schedule, step, total=total, per_epoch=per_epoch, warmup=plan.warmup_epochs
+            )
             for group in optimizer.param_groups:
                 group["lr"] = lr * group.get("lr_scale", 1.0)
             now = Now(step, total, step / per_epoch)

@@ -20,6 +20,7 @@ def share_of_rate(name: str, step: int, *, total: int, per_epoch: int, warmup: f
         return cosine_with_warmup(step, total_steps=total, warmup_steps=rising)
     return 1.0 if name == "constant" else STEP_FACTOR ** (step // per_epoch // STEP_EPOCHS)
 
+
 def cosine_with_warmup(step: int, *, total_steps: int, warmup_steps: int) -> float:
     """Factor on the peak learning rate at a step, counted from 0.
 

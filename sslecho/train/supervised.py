@@ -48,7 +48,9 @@ class Tuning:
     def of(cls, settings: Any) -> "Tuning":
         """From settings that have these fields; all but the schedule must be there."""
         fields = cls.__dataclass_fields__
-        return cls(**{name: getattr(settings, name) for name in fields if name != "schedule" or hasattr(settings, name)})
+        return cls(
+            **{name: getattr(settings, name) for name in fields if name != "schedule" or hasattr(settings, name)}
+        )
 
 
 @dataclass(frozen=True)

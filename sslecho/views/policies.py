@@ -29,7 +29,7 @@ from sslecho.views.speckle import Despeckle, Respeckle
 from sslecho.views.transform import Augmentation, Intensity, Params, Scan, height_width
 
 ORGANS = ("echo", "fetal", "lung")
-POLICIES = (*ORGANS, "none", "simclr", "chartsias", "fusc", "madani")
+POLICIES = (*ORGANS, "none", "simclr", "chartsias", "fusc", "madani", "stfm")
 USES = ("views", "grades")
 
 CACHED_PIXELS = 2**19  # that a CPU changes at a time: half a million are 2 MB
@@ -109,6 +109,12 @@ def _for_views(name: str, size: int | tuple[int, int]) -> tuple[Augmentation, ..
                 flip_x=0.5,
                 flip_y=0.5,
             ),
+        ),
+        # STFM (the released code): crops of 0.7 to 1 of the area at their own aspect, rotation to 10 degrees, jitter of
+        # 0.2. Its crops are of a square that the picture was pressed into; ours is letterboxed.
+        "stfm": (
+            Pose(size, min_area=0.7, rotation_deg=10.0, about="center", keep_fan=False),
+            Jitter(1.0, brightness=0.2, contrast=0.2),
         ),
     }
     return lists[name]

@@ -11,8 +11,8 @@ import sslecho
 from sslecho.cli.app import app
 
 COMMANDS = (
-    "demo doctor phantom ingest check split pretrain embed cluster propagate probe finetune grade select visualize "
-    "report augmentations audit"
+    "demo doctor phantom ingest check split pretrain embed cluster propagate probe finetune view grade select "
+    "visualize report augmentations audit"
 ).split()
 GROUPED = {"label_efficiency": "benchmark label-efficiency"}
 WORDS = [*([name] for name in COMMANDS), *(words.split() for words in GROUPED.values())]
@@ -72,7 +72,7 @@ def test_all_wrong_options_are_told_at_once_with_exit_code_2(tmp_path):
     assert done.stderr.splitlines() == [
         "sslecho pretrain: epochs is 0; it must be at least 1",
         "policy is 'ecko' (did you mean 'echo'?); "
-        "choose one of: echo, fetal, lung, none, simclr, chartsias, fusc, madani",
+        "choose one of: echo, fetal, lung, none, simclr, chartsias, fusc, madani, stfm",
     ]
     assert not (tmp_path / "run").exists()
 

@@ -195,6 +195,7 @@ def test_what_each_policy_may_do():
     poses = {name: policy(name, size=32)[0] for name in POLICIES}
     assert {n: p.flip_x for n, p in poses.items() if isinstance(p, Pose)} == {
         "echo": 0, "fetal": 0.5, "lung": 0.5, "none": 0, "simclr": 0.5, "chartsias": 0, "fusc": 0.5, "madani": 0.5,
+        "stfm": 0,
     }  # fmt: skip
     assert [n for n, p in poses.items() if isinstance(p, Pose) and p.flip_y] == ["madani"]
     assert not any(isinstance(a, Shadow) for a in policy("lung", size=32))

@@ -1,0 +1,349 @@
+"""`view`: Store and Encoder -> a classifier of clips, scored on other patients."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from sslecho.api.classifier_rows import Rows, labeled_frames, rows_of
+from sslecho.api.classifier_scores import calibrated, codes_of, scored, with_answers
+from sslecho.api.finetune_start import Start, start_of
+from sslecho.api.joint_run import open_jointly
+from sslecho.api.learning_run import fabric_of, learning_identity, outcome, running
+from sslecho.api.nouns import as_store, groups, relative
+from sslecho.api.origin import Origin
+from sslecho.api.view_rows import blank_clips, decisive, labeled_clips, network_frames, without
+from sslecho.api.view_scores import Judged, aggregates, details, levels, nothing_seen
+from sslecho.api.view_settings import ViewSettings, pairs
+from sslecho.config import build, identity, to_toml
+from sslecho.data.store import Store
+from sslecho.data.window_sampler import Selecting
+from sslecho.data.windows import Windows
+from sslecho.embed.embeddings import Embeddings
+from sslecho.errors import InputError
+from sslecho.metrics.aggregation import of_windows
+from sslecho.metrics.calibration import ece
+from sslecho.metrics.labels import encode_groups
+from sslecho.models.video import create_video
+from sslecho.models.video.video_network import VideoNetwork
+from sslecho.objectives.recognize import RecognizeSettings
+from sslecho.tasks.predictions import Predictions, write_predictions
+from sslecho.tasks.probe_model import tempered
+from sslecho.tasks.view import train_viewer
+from sslecho.tasks.viewer import Looking, Viewer
+from sslecho.train.layers import train_last
+from sslecho.train.supervised import Tuning
+from sslecho.views.policies import Views, policy
+from sslecho.views.pose import Pose
+
+
+def view(store: Store | Path | str, out: Path | str, *, overwrite: bool = False, **options: Any) -> Predictions:
+    """Train a classifier of clips on the labeled clips of train, stop by val, and score on test.
+
+    The same call again goes on where it stopped. `Viewer.load(out)` reads what was learned.
+
+    Args:
+        store: with splits and labels.
+        out: the run's folder.
+        overwrite: remove an earlier run there first.
+        options: the fields of `ViewSettings` (`encoder="run"`, `arch="stfm"`, `preset="madani"`, …).
+
+    Raises:
+        InputError: settings, store, labels, encoder or folder are not as they must be.
+        Interrupted: the user stopped it; the state was saved.
+    """
+    settings = build(ViewSettings, options)
+    store, out = as_store(store), Path(out)
+    unit = groups(store.unit)
+    loss = _loss(settings)
+    if settings.encoder is None and settings.from_ != "scratch":
+        raise InputError("--encoder is missing: name a run of `sslecho pretrain`, or say --from scratch")
+    start = start_of(
+        store,
+        encoder=settings.encoder,
+        scratch=settings.from_ == "scratch",
+        backbone=settings.backbone,
+        image_size=settings.image_size,
+        seed=settings.seed,
+    )
+    origin = Origin(store, "", start.encoder, None, "")
+    frames = labeled_frames(store, origin, labels=settings.labels, column=settings.label_column)
+    items = frames.per_clip()
+    n_frames = network_frames(store, settings)
+    rows, warnings = rows_of(items, origin, open_set=settings.open_set, unit=unit)
+    blank = blank_clips(store, n_windows=settings.windows, most_frames=settings.most_frames)
+    rows, more = without(rows, blank)
+    classes = tuple(sorted(set(items.column("label")[rows.train].tolist())))
+    labeled = labeled_clips(store, frames, rows, classes, settings)
+    windows = Windows.of(store, n_frames, stride=settings.stride, stride_s=settings.stride_s)
+    # Before the folder is begun: an architecture may not fit the encoder.
+    network = _network(start, settings, n_classes=len(classes), n_frames=n_frames)
+    fabric, device, precision = fabric_of(settings)
+    run = open_jointly(
+        fabric,
+        out,
+        command="view",
+        identity=learning_identity(
+            settings,
+            start,
+            store,
+            precision=precision,
+            learned_from=decisive(labeled),
+            truth=(classes, items.column("label").tolist(), items.column("split").tolist()),
+        ),
+        settings=to_toml(settings, "view"),
+        overwrite=overwrite,
+    )
+    if run is None:
+        return Predictions.load(out)
+    _note(network, start, items, rows, settings)
+    trained, confidence = train_viewer(
+        store,
+        labeled,
+        network,
+        windows,
+        [_views(network, settings)],
+        Tuning.of(settings),
+        running(settings, fabric, out),
+        loss=loss,
+        aggregate_by=settings.aggregate,
+        balanced=settings.balance == "sampler",
+        selecting=Selecting(settings.epsilon, settings.random_epochs) if settings.sampling == "selective" else None,
+    )
+    if fabric.is_global_zero:
+        model = Viewer(
+            network.to(fabric.device),
+            settings.arch,
+            start.architecture[0],
+            classes,
+            _looking(settings, loss),
+            1.0,
+            None,
+            {"level": settings.level, "unit": unit, "frames_hash": store.frames_hash, "preset": settings.preset},
+        )
+        result = _judged(store, frames, items, rows, blank, model, settings, out, warnings=[*warnings, *more])
+        run.finish(
+            {
+                **result,
+                **_about(settings, network, confidence),
+                **outcome(trained, device=device, precision=precision),
+                "out": str(out),
+            }
+        )
+    fabric.barrier()
+    return Predictions.load(out)
+
+
+def _loss(settings: ViewSettings) -> RecognizeSettings:
+    """The loss, whose rules the other options must keep."""
+    if settings.loss != "ce" and settings.balance in ("weights", "logit"):
+        raise InputError(
+            f"--balance {settings.balance} changes cross-entropy, and --loss {settings.loss} is none; take --balance "
+            "sampler, copies or none"
+        )
+    if settings.aggregate == "evidence" and settings.loss == "ce":
+        raise InputError("--aggregate evidence needs a loss whose outputs are evidence, such as --loss re-edl")
+    return RecognizeSettings(
+        loss=settings.loss,
+        balance=settings.balance if settings.balance in ("weights", "logit") else "none",
+        tau=settings.tau,
+        label_smoothing=settings.label_smoothing,
+        lambda1=settings.lambda1,
+        lambda2=settings.lambda2,
+    )
+
+
+def _network(start: Start, settings: ViewSettings, *, n_classes: int, n_frames: int) -> VideoNetwork:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        encoder = start.new_encoder()
+        network = create_video(settings.arch, encoder, n_classes=n_classes, n_frames=n_frames, dropout=settings.dropout)
+    if settings.train == "all":
+        return network
+    if network.encoder is None:
+        raise InputError(
+            f"--train {settings.train} keeps parts of an encoder as they are, and --arch {settings.arch} has no whole "
+            "encoder inside; take frame, lstm, gru or attention"
+        )
+    train_last(network.encoder.net, settings.last_layers if settings.train == "last" else 0)
+    return network
+
+
+def _views(network: VideoNetwork, settings: ViewSettings) -> Views:
+    pose, *others = policy(settings.policy, size=network.image_size, min_area=settings.min_area)
+    assert isinstance(pose, Pose)
+    pose = pose if settings.flip_y else replace(pose, flip_y=0.0)
+    return Views([pose, *others], size=network.image_size, seed=settings.seed)
+
+
+def _looking(settings: ViewSettings, loss: RecognizeSettings) -> Looking:
+    return Looking(
+        stride=settings.stride,
+        stride_s=settings.stride_s,
+        n_windows=settings.windows,
+        most_frames=settings.most_frames,
+        aggregate=settings.aggregate,
+        evidential=loss.evidential,
+        prior=loss.prior,
+    )
+
+
+def _judged(
+    store: Store,
+    frames: Embeddings,
+    items: Embeddings,
+    rows: Rows,
+    blank: np.ndarray,
+    model: Viewer,
+    settings: ViewSettings,
+    out: Path,
+    *,
+    warnings: list[str],
+) -> dict[str, Any]:
+    """Calibrate, write model and predictions, and score."""
+    unit = groups(store.unit)
+    logits, centers = model.logits(store)
+    judged = Judged(
+        logits,
+        store.clip_of_frame[centers],
+        items.column("label"),
+        frames.column("label")[centers],
+        encode_groups(items.column("unit_id"), what="unit_id"),
+        rows,
+        model.classes,
+    )
+    of_clips = model.aggregated(logits, judged.clip, len(items))
+    table, labels, units = items.rows, judged.clip_labels, judged.units
+    uncalibrated, uncertainty, used, empty = of_clips.probabilities, of_clips.uncertainty, rows, blank
+    if settings.level == "frame":
+        table, labels, units = frames.rows.take(pa.array(centers)), judged.window_labels, units[judged.clip]
+        found = of_windows(logits, evidential=model.looking.evidential, prior=model.looking.prior)
+        uncalibrated, uncertainty, empty = found.probabilities, found.uncertainty, blank[judged.clip]
+        used = _of_windows(rows, judged, model.classes)
+    uncalibrated = nothing_seen(uncalibrated, empty)
+    uncertainty = np.where(empty, 1.0, uncertainty)
+    temperature, conformal, missing = 1.0, None, []
+    if len(used.val):
+        temperature, conformal, missing = calibrated(
+            codes_of(labels[used.val], model.classes),
+            uncalibrated[used.val],
+            units[used.val],
+            confidence=settings.confidence,
+            seed=settings.seed,
+            unit=unit,
+        )
+    else:
+        missing = [
+            "split val has no labeled item of a learned class: the classifier is not calibrated, and the last step "
+            "was taken, not the best one"
+        ]
+    model = replace(model, temperature=temperature, conformal=conformal)
+    probabilities = tempered(uncalibrated, temperature)
+    model.save(out)
+    answers = _answers(table, probabilities, uncertainty, empty, model)
+    write_predictions(out, answers, meta=_meta(store, model, settings, out, unit=unit))
+    truth = codes_of(labels[used.test], model.classes)
+    scores = scored(
+        labels,
+        probabilities,
+        used,
+        units,
+        classes=model.classes,
+        conformal=conformal,
+        level=settings.level,
+        unit=unit,
+        seed=settings.seed,
+        warnings=[*warnings, *missing],
+    )
+    by_aggregate = aggregates(judged, model.looking, seed=settings.seed)
+    own = next(line for line in by_aggregate if line["aggregate"] == settings.aggregate)
+    as_clips = scores if settings.level == "clip" else {**own, "n": len(rows.test), "n_patients": scores["n_patients"]}
+    return {
+        **scores,
+        **details(
+            truth,
+            probabilities[used.test],
+            uncertainty[used.test],
+            units[used.test],
+            classes=model.classes,
+            families=pairs(settings.families, "--families"),
+            seed=settings.seed,
+        ),
+        "aggregates": by_aggregate,
+        "levels": levels(judged, model.looking, as_clips, of_clips.answer, seed=settings.seed),
+        "temperature": temperature,
+        "ece_uncalibrated": ece(truth, uncalibrated[used.test]),
+        "chance": 1 / len(model.classes),
+        "n_blank": int(blank.sum()),
+    }
+
+
+def _of_windows(rows: Rows, judged: Judged, classes: tuple[str, ...]) -> Rows:
+    """Windows by the use of their clips; a label of its own may make a frame one of an unknown class."""
+    known = np.array([label in classes for label in judged.window_labels], bool)
+    labeled = np.array([label is not None for label in judged.window_labels], bool)
+    train, val, test, unknown = (np.isin(judged.clip, part) for part in rows)
+    strange = (unknown | test) & labeled & ~known
+    return Rows(*(np.flatnonzero(part) for part in (train & known, val & known, test & known, strange)))
+
+
+def _answers(
+    table: pa.Table, probabilities: np.ndarray, uncertainty: np.ndarray, empty: np.ndarray, model: Viewer
+) -> pa.Table:
+    """The items' table with answers; items that show nothing have none."""
+    table = with_answers(table, probabilities, classes=model.classes, conformal=model.conformal)
+    place = table.column_names.index("prediction")
+    named = [None if nothing else name for name, nothing in zip(table["prediction"].to_pylist(), empty, strict=True)]
+    table = table.set_column(place, "prediction", pa.array(named, pa.string()))
+    return table.append_column("uncertainty", pa.array(uncertainty.astype(np.float32)))
+
+
+def _note(network: VideoNetwork, start: Start, items: Embeddings, rows: Rows, settings: ViewSettings) -> None:
+    """What made the weights, in the encoder inside; `units` has everyone that they have seen."""
+    if network.encoder is None:
+        return
+    before = {} if start.encoder is None else start.encoder.provenance
+    seen = set(before.get("units") or ()) | set(items.column("unit_id")[rows.train].tolist())
+    network.encoder.provenance = {
+        **network.encoder.provenance,
+        "units": sorted(seen),
+        "view": identity(settings),
+    }
+
+
+def _about(settings: ViewSettings, network: VideoNetwork, confidence: np.ndarray | None) -> dict[str, Any]:
+    """What the network is, and how sure it was of the segments that it learned from."""
+    return {
+        "arch": settings.arch,
+        "taken": network.taken,
+        "parameters": sum(weight.numel() for weight in network.parameters()),
+        "frames": network.n_frames,
+        "preset": settings.preset,
+        "control": settings.control,
+        "from": settings.from_,
+        "balance": settings.balance,
+        "train": settings.train,
+        "aggregate": settings.aggregate,
+        "loss_name": settings.loss,
+        "segments": None
+        if confidence is None
+        else {
+            "n": len(confidence),
+            "visited": float((confidence >= 0).mean()),
+            "confidence": float(confidence[confidence >= 0].mean()) if (confidence >= 0).any() else None,
+        },
+    }
+
+
+def _meta(store: Store, model: Viewer, settings: ViewSettings, out: Path, *, unit: str) -> dict[str, Any]:
+    return {
+        "task": "view",
+        "classes": list(model.classes),
+        "level": settings.level,
+        "unit": unit,
+        "frames_hash": store.frames_hash,
+        "store": relative(store.path, out),
+    }
