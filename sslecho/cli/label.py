@@ -90,7 +90,7 @@ def _viewed(result: dict[str, Any]) -> list[str]:
     lines = [
         f"{result['arch']}, {result['parameters']:,} parameters ({result['taken']} taken over), windows of "
         f"{result['frames']}",
-        f"{result['steps']} steps, loss {result['loss']:.3f}, {result['images_per_s']:.0f} windows/s; kept: the weights "
+        f"{result['steps']} steps, loss {result['loss']:.3f}, {result['images_per_s']:.0f} windows/s; kept: weights "
         f"after {result['best_step']} steps",
         *_probed(result),
         *(_figure(f"  accuracy, {line['aggregate']}", line, "accuracy") for line in result["aggregates"]),

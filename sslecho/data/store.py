@@ -143,7 +143,7 @@ class Store:
                 shards[starts].tolist(),
                 self._offsets(rows, shards)[starts].tolist(),
                 starts.tolist(),
-                [*starts[1:].tolist(), len(rows)],
+                [*starts.tolist(), len(rows)][1:],
                 strict=True,
             )
         ]
