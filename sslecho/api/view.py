@@ -35,6 +35,7 @@ from sslecho.tasks.probe_model import tempered
 from sslecho.tasks.view import train_viewer
 from sslecho.tasks.viewer import Looking, Viewer
 from sslecho.train.layers import train_last
+from sslecho.train.learner import rates_of
 from sslecho.train.supervised import Tuning
 from sslecho.views.policies import Views, policy
 from sslecho.views.pose import Pose
@@ -77,6 +78,7 @@ def view(store: Store | Path | str, out: Path | str, *, overwrite: bool = False,
     blank = blank_clips(store, n_windows=settings.windows, most_frames=settings.most_frames)
     rows, more = without(rows, blank)
     classes = tuple(sorted(set(items.column("label")[rows.train].tolist())))
+    families = _families(settings, classes)
     labeled = labeled_clips(store, frames, rows, classes, settings)
     windows = Windows.of(store, n_frames, stride=settings.stride, stride_s=settings.stride_s)
     # Before the folder is begun: an architecture may not fit the encoder.
@@ -124,7 +126,9 @@ def view(store: Store | Path | str, out: Path | str, *, overwrite: bool = False,
             None,
             {"level": settings.level, "unit": unit, "frames_hash": store.frames_hash, "preset": settings.preset},
         )
-        result = _judged(store, frames, items, rows, blank, model, settings, out, warnings=[*warnings, *more])
+        result = _judged(
+            store, frames, items, rows, blank, model, settings, out, families=families, warnings=[*warnings, *more]
+        )
         run.finish(
             {
                 **result,
@@ -156,11 +160,19 @@ def _loss(settings: ViewSettings) -> RecognizeSettings:
     )
 
 
+def _families(settings: ViewSettings, classes: tuple[str, ...]) -> dict[str, str]:
+    found = pairs(settings.families, "--families")
+    if strange := sorted(set(found) - set(classes)):
+        raise InputError(f"--families {strange[0]}={found[strange[0]]}: no clip of train is of this class")
+    return found
+
+
 def _network(start: Start, settings: ViewSettings, *, n_classes: int, n_frames: int) -> VideoNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         encoder = start.new_encoder()
         network = create_video(settings.arch, encoder, n_classes=n_classes, n_frames=n_frames, dropout=settings.dropout)
+    rates_of(network, settings.layer_decay)  # which not every architecture has
     if settings.train == "all":
         return network
     if network.encoder is None:
@@ -201,6 +213,7 @@ def _judged(
     settings: ViewSettings,
     out: Path,
     *,
+    families: dict[str, str],
     warnings: list[str],
 ) -> dict[str, Any]:
     """Calibrate, write model and predictions, and score."""
@@ -269,7 +282,7 @@ def _judged(
             uncertainty[used.test],
             units[used.test],
             classes=model.classes,
-            families=pairs(settings.families, "--families"),
+            families=families,
             seed=settings.seed,
         ),
         "aggregates": by_aggregate,

@@ -76,9 +76,11 @@ def rates_of(encoder: nn.Module, layer_decay: float) -> dict[str, float]:
     """By the names that they have in a `Learner`, the share of the learning rate that an encoder's weights get."""
     if layer_decay == 1:
         return {}
-    if not isinstance(encoder, Encoder):
-        raise InputError(f"--layer-decay {layer_decay:g} is for encoders; a network of clips learns at one rate")
-    return {f"encoder.net.{name}": rate for name, rate in rate_of_weight(encoder.net, layer_decay).items()}
+    inside = encoder if isinstance(encoder, Encoder) else getattr(encoder, "encoder", None)
+    if not isinstance(inside, Encoder):
+        raise InputError(f"--layer-decay {layer_decay:g} needs an --arch with a whole encoder inside, such as lstm")
+    prefix = "encoder.net." if inside is encoder else "encoder.encoder.net."
+    return {f"{prefix}{name}": rate for name, rate in rate_of_weight(inside.net, layer_decay).items()}
 
 
 def begin_momentum(optimizer: torch.optim.Optimizer) -> None:
