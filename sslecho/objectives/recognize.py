@@ -57,15 +57,19 @@ class Bank(nn.Module):
 
     confidence: Tensor
     at_epoch: Tensor
+    epoch: Tensor
 
     def __init__(self, n_segments: int):
         super().__init__()
         self.register_buffer("confidence", torch.full((n_segments,), UNSEEN))
         self.register_buffer("at_epoch", torch.full((n_segments,), UNSEEN))
+        self.register_buffer("epoch", torch.tensor(-1))
 
-    def begin_epoch(self) -> None:
-        """What stands now is what this epoch's windows are drawn by."""
-        self.at_epoch.copy_(self.confidence)
+    def begin(self, epoch: int) -> None:
+        """What stands now is what this epoch's windows are drawn by; nothing changes where it has begun already."""
+        if int(self.epoch) != epoch:
+            self.at_epoch.copy_(self.confidence)
+            self.epoch.fill_(epoch)
 
     def visit(self, segments: Int64[Tensor, " n"], u: Float[Tensor, " n"]) -> None:
         """Note how uncertain windows of some segments were."""

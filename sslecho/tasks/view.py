@@ -57,12 +57,11 @@ class DrawnWindows:
         self.learns = bank is not None
         self._sampler, self._bank = sampler, bank
 
-    def draw(self, *, batch_size: int, seed: int, epoch: int, begins: bool) -> Int64[np.ndarray, "n_batches batch"]:
+    def draw(self, *, batch_size: int, seed: int, epoch: int) -> Int64[np.ndarray, "n_batches batch"]:
         """Of all processes; a resumed run that asks in the middle of an epoch gets the same as at its start."""
         if self._bank is None:
             return self._sampler.batches(batch_size=batch_size, seed=seed, epoch=epoch)
-        if begins:
-            self._bank.begin_epoch()
+        self._bank.begin(epoch)
         confidence = self._bank.at_epoch.cpu().numpy()
         return self._sampler.batches(batch_size=batch_size, seed=seed, epoch=epoch, confidence=confidence)
 

@@ -29,12 +29,8 @@ class Draws(Protocol):
 
     learns: bool
 
-    def draw(self, *, batch_size: int, seed: int, epoch: int, begins: bool) -> Int64[np.ndarray, "n_batches batch"]:
-        """As many batches as `Frames.rows` fill.
-
-        Args:
-            begins: whether the epoch begins, rather than that a resumed run asks for it in its middle.
-        """
+    def draw(self, *, batch_size: int, seed: int, epoch: int) -> Int64[np.ndarray, "n_batches batch"]:
+        """As many batches as `Frames.rows` fill; the same ones for as long as the epoch lasts, a resumed run included."""
         ...
 
 
@@ -99,17 +95,17 @@ def row_batches(
     for step in range(start, per_epoch * epochs):
         epoch, at = divmod(step, per_epoch)
         if step == start or at == 0:
-            order = _epoch(frames, batch_size=batch_size, seed=seed, epoch=epoch, begins=at == 0)
+            order = _epoch(frames, batch_size=batch_size, seed=seed, epoch=epoch)
         first = order[at]
         own = first[rank::world]
         # The same object where frames are their own partners: then they are read once.
         yield own, own if drawn is None else drawn.draw(own, seed=seed, epoch=epoch)
 
 
-def _epoch(frames: Frames, *, batch_size: int, seed: int, epoch: int, begins: bool) -> np.ndarray:
+def _epoch(frames: Frames, *, batch_size: int, seed: int, epoch: int) -> np.ndarray:
     """The batches of an epoch, of all processes."""
     if frames.draws is not None:
-        return frames.draws.draw(batch_size=batch_size, seed=seed, epoch=epoch, begins=begins)
+        return frames.draws.draw(batch_size=batch_size, seed=seed, epoch=epoch)
     if frames.batches == "clips":
         return clip_batches(frames.rows, frames.alike, batch_size=batch_size, seed=seed, epoch=epoch)
     if frames.batches in ("classes", "balanced"):

@@ -36,8 +36,15 @@ def test_the_bank_follows_its_formula():
     assert bank.confidence.tolist() == pytest.approx(slow_bank(visits, 7), abs=1e-6)
     assert bank.confidence[6] == pytest.approx(-0.1)
     assert bank.at_epoch.tolist() == pytest.approx([-0.1] * 7)
-    bank.begin_epoch()
+    bank.begin(3)
+    began = bank.at_epoch.clone()
+    assert torch.equal(began, bank.confidence)
+    bank.visit(torch.tensor([0, 6]), torch.tensor([0.5, 0.5]))
+    bank.begin(3)  # asked again, by a run that goes on
+    assert torch.equal(bank.at_epoch, began)
+    bank.begin(4)
     assert torch.equal(bank.at_epoch, bank.confidence)
+    assert not torch.equal(bank.at_epoch, began)
 
 
 def made(loss="ce", **more):

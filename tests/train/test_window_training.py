@@ -117,8 +117,9 @@ def test_a_run_that_was_killed_in_an_epoch_goes_on_to_the_same_bank_and_weights(
     draw = task.DrawnWindows.draw
 
     def noted(self, **how):
+        begins = int(self._bank.epoch) != how["epoch"]
         found = draw(self, **how)
-        asked.append((how["epoch"], how["begins"], self._bank.at_epoch.clone(), self._bank.confidence.clone(), found))
+        asked.append((how["epoch"], begins, self._bank.at_epoch.clone(), self._bank.confidence.clone(), found))
         return found
 
     monkeypatch.setattr(task.DrawnWindows, "draw", noted)
