@@ -30,7 +30,7 @@ class Draws(Protocol):
     learns: bool
 
     def draw(self, *, batch_size: int, seed: int, epoch: int) -> Int64[np.ndarray, "n_batches batch"]:
-        """As many batches as `Frames.rows` fill; the same ones for as long as the epoch lasts, a resumed run included."""
+        """As many batches as `Frames.rows` fill; the same for as long as the epoch lasts, in a resumed run too."""
         ...
 
 
