@@ -177,8 +177,8 @@ def _network(start: Start, settings: ViewSettings, *, n_classes: int, n_frames: 
         return network
     if network.encoder is None:
         raise InputError(
-            f"--train {settings.train} keeps parts of an encoder as they are, and --arch {settings.arch} has no whole "
-            "encoder inside; take frame, lstm, gru or attention"
+            f"--train {settings.train} keeps layers of an encoder as they are, and --arch {settings.arch} has no encoder "
+            "inside; take frame, lstm, gru, attention, divided or stfm"
         )
     train_last(network.encoder.net, settings.last_layers if settings.train == "last" else 0)
     return network

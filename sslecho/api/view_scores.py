@@ -36,7 +36,7 @@ class Judged:
     clip: Int64[np.ndarray, " m"]
     clip_labels: np.ndarray
     window_labels: np.ndarray
-    units: Int64[np.ndarray, " c"]
+    units: Int64[np.ndarray, " k"]
     rows: Rows
     classes: tuple[str, ...]
 
