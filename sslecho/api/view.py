@@ -5,18 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 
 from sslecho.api.classifier_rows import Rows, labeled_frames, rows_of
-from sslecho.api.classifier_scores import calibrated, codes_of, scored, with_answers
 from sslecho.api.finetune_start import Start, start_of
 from sslecho.api.joint_run import open_jointly
 from sslecho.api.learning_run import fabric_of, learning_identity, outcome, running
-from sslecho.api.nouns import as_store, groups, relative
+from sslecho.api.nouns import as_store, groups
 from sslecho.api.origin import Origin
 from sslecho.api.view_rows import blank_clips, decisive, labeled_clips, network_frames, without
-from sslecho.api.view_scores import Judged, aggregates, details, levels, nothing_seen
 from sslecho.api.view_settings import ViewSettings, pairs
 from sslecho.config import build, identity, to_toml
 from sslecho.data.store import Store
@@ -24,14 +21,10 @@ from sslecho.data.window_sampler import Selecting
 from sslecho.data.windows import Windows
 from sslecho.embed.embeddings import Embeddings
 from sslecho.errors import InputError
-from sslecho.metrics.aggregation import of_windows
-from sslecho.metrics.calibration import ece
-from sslecho.metrics.labels import encode_groups
 from sslecho.models.video import create_video
 from sslecho.models.video.video_network import VideoNetwork
 from sslecho.objectives.recognize import RecognizeSettings
-from sslecho.tasks.predictions import Predictions, write_predictions
-from sslecho.tasks.probe_model import tempered
+from sslecho.tasks.predictions import Predictions
 from sslecho.tasks.view import train_viewer
 from sslecho.tasks.viewer import Looking, Viewer
 from sslecho.train.layers import train_last
@@ -126,8 +119,18 @@ def view(store: Store | Path | str, out: Path | str, *, overwrite: bool = False,
             None,
             {"level": settings.level, "unit": unit, "frames_hash": store.frames_hash, "preset": settings.preset},
         )
-        result = _judged(
-            store, frames, items, rows, blank, model, settings, out, families=families, warnings=[*warnings, *more]
+        result = judged(
+            store,
+            frames,
+            items,
+            rows,
+            blank,
+            model,
+            settings,
+            out,
+            windows=windows,
+            families=families,
+            warnings=[*warnings, *more],
         )
         run.finish(
             {
@@ -177,7 +180,7 @@ def _network(start: Start, settings: ViewSettings, *, n_classes: int, n_frames: 
         return network
     if network.encoder is None:
         raise InputError(
-            f"--train {settings.train} keeps layers of an encoder as they are, and --arch {settings.arch} has no encoder "
+            f"--train {settings.train} keeps layers of an encoder as they are, and --arch {settings.arch} has none "
             "inside; take frame, lstm, gru, attention, divided or stfm"
         )
     train_last(network.encoder.net, settings.last_layers if settings.train == "last" else 0)
@@ -201,117 +204,6 @@ def _looking(settings: ViewSettings, loss: RecognizeSettings) -> Looking:
         evidential=loss.evidential,
         prior=loss.prior,
     )
-
-
-def _judged(
-    store: Store,
-    frames: Embeddings,
-    items: Embeddings,
-    rows: Rows,
-    blank: np.ndarray,
-    model: Viewer,
-    settings: ViewSettings,
-    out: Path,
-    *,
-    families: dict[str, str],
-    warnings: list[str],
-) -> dict[str, Any]:
-    """Calibrate, write model and predictions, and score."""
-    unit = groups(store.unit)
-    logits, centers = model.logits(store)
-    judged = Judged(
-        logits,
-        store.clip_of_frame[centers],
-        items.column("label"),
-        frames.column("label")[centers],
-        encode_groups(items.column("unit_id"), what="unit_id"),
-        rows,
-        model.classes,
-    )
-    of_clips = model.aggregated(logits, judged.clip, len(items))
-    table, labels, units = items.rows, judged.clip_labels, judged.units
-    uncalibrated, uncertainty, used, empty = of_clips.probabilities, of_clips.uncertainty, rows, blank
-    if settings.level == "frame":
-        table, labels, units = frames.rows.take(pa.array(centers)), judged.window_labels, units[judged.clip]
-        found = of_windows(logits, evidential=model.looking.evidential, prior=model.looking.prior)
-        uncalibrated, uncertainty, empty = found.probabilities, found.uncertainty, blank[judged.clip]
-        used = _of_windows(rows, judged, model.classes)
-    uncalibrated = nothing_seen(uncalibrated, empty)
-    uncertainty = np.where(empty, 1.0, uncertainty)
-    temperature, conformal, missing = 1.0, None, []
-    if len(used.val):
-        temperature, conformal, missing = calibrated(
-            codes_of(labels[used.val], model.classes),
-            uncalibrated[used.val],
-            units[used.val],
-            confidence=settings.confidence,
-            seed=settings.seed,
-            unit=unit,
-        )
-    else:
-        missing = [
-            "split val has no labeled item of a learned class: the classifier is not calibrated, and the last step "
-            "was taken, not the best one"
-        ]
-    model = replace(model, temperature=temperature, conformal=conformal)
-    probabilities = tempered(uncalibrated, temperature)
-    model.save(out)
-    answers = _answers(table, probabilities, uncertainty, empty, model)
-    write_predictions(out, answers, meta=_meta(store, model, settings, out, unit=unit))
-    truth = codes_of(labels[used.test], model.classes)
-    scores = scored(
-        labels,
-        probabilities,
-        used,
-        units,
-        classes=model.classes,
-        conformal=conformal,
-        level=settings.level,
-        unit=unit,
-        seed=settings.seed,
-        warnings=[*warnings, *missing],
-    )
-    by_aggregate = aggregates(judged, model.looking, seed=settings.seed)
-    own = next(line for line in by_aggregate if line["aggregate"] == settings.aggregate)
-    as_clips = scores if settings.level == "clip" else {**own, "n": len(rows.test), "n_patients": scores["n_patients"]}
-    return {
-        **scores,
-        **details(
-            truth,
-            probabilities[used.test],
-            uncertainty[used.test],
-            units[used.test],
-            classes=model.classes,
-            families=families,
-            seed=settings.seed,
-        ),
-        "aggregates": by_aggregate,
-        "levels": levels(judged, model.looking, as_clips, of_clips.answer, seed=settings.seed),
-        "temperature": temperature,
-        "ece_uncalibrated": ece(truth, uncalibrated[used.test]),
-        "chance": 1 / len(model.classes),
-        "n_blank": int(blank.sum()),
-    }
-
-
-def _of_windows(rows: Rows, judged: Judged, classes: tuple[str, ...]) -> Rows:
-    """Windows by the use of their clips; a label of its own may make a frame one of an unknown class."""
-    known = np.array([label in classes for label in judged.window_labels], bool)
-    labeled = np.array([label is not None for label in judged.window_labels], bool)
-    train, val, test, unknown = (np.isin(judged.clip, part) for part in rows)
-    strange = (unknown | test) & labeled & ~known
-    return Rows(*(np.flatnonzero(part) for part in (train & known, val & known, test & known, strange)))
-
-
-def _answers(
-    table: pa.Table, probabilities: np.ndarray, uncertainty: np.ndarray, empty: np.ndarray, model: Viewer
-) -> pa.Table:
-    """The items' table with answers; items that show nothing have none."""
-    table = with_answers(table, probabilities, classes=model.classes, conformal=model.conformal)
-    place = table.column_names.index("prediction")
-    named = [None if nothing else name for name, nothing in zip(table["prediction"].to_pylist(), empty, strict=True)]
-    table = table.set_column(place, "prediction", pa.array(named, pa.string()))
-    return table.append_column("uncertainty", pa.array(uncertainty.astype(np.float32)))
 
 
 def _note(network: VideoNetwork, start: Start, items: Embeddings, rows: Rows, settings: ViewSettings) -> None:
@@ -348,15 +240,4 @@ def _about(settings: ViewSettings, network: VideoNetwork, confidence: np.ndarray
             "visited": float((confidence >= 0).mean()),
             "confidence": float(confidence[confidence >= 0].mean()) if (confidence >= 0).any() else None,
         },
-    }
-
-
-def _meta(store: Store, model: Viewer, settings: ViewSettings, out: Path, *, unit: str) -> dict[str, Any]:
-    return {
-        "task": "view",
-        "classes": list(model.classes),
-        "level": settings.level,
-        "unit": unit,
-        "frames_hash": store.frames_hash,
-        "store": relative(store.path, out),
     }

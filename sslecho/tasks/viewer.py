@@ -86,17 +86,18 @@ class Viewer:
         return Windows.of(store, self.network.n_frames, stride=how.stride, stride_s=how.stride_s)
 
     def logits(
-        self, store: Store, rows: Int64[np.ndarray, " n"] | None = None
+        self, store: Store, rows: Int64[np.ndarray, " n"] | None = None, *, windows: Windows | None = None
     ) -> tuple[Float64[np.ndarray, "m c"], Int64[np.ndarray, " m"]]:
         """Logits of the key windows of clips, and their centers as rows of the store.
 
         Args:
             rows: frames that may be centers, ascending; by default all of the store.
+            windows: of the store, where they are at hand: what is odd about frame times is then not told again.
         """
         rows = np.arange(len(store)) if rows is None else rows
         how = self.looking
         centers = key_centers(rows, store.clip_of_frame, n_windows=how.n_windows, most_frames=how.most_frames)
-        return window_logits(store.read, self.windows(store), centers, self.network), centers
+        return window_logits(store.read, windows or self.windows(store), centers, self.network), centers
 
     def aggregated(
         self,
