@@ -13,6 +13,7 @@ from sslecho.api.joint_run import open_jointly
 from sslecho.api.learning_run import fabric_of, learning_identity, outcome, running
 from sslecho.api.nouns import as_store, groups
 from sslecho.api.origin import Origin
+from sslecho.api.view_result import judged
 from sslecho.api.view_rows import blank_clips, decisive, labeled_clips, network_frames, without
 from sslecho.api.view_settings import ViewSettings, pairs
 from sslecho.config import build, identity, to_toml
