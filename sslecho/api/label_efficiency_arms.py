@@ -34,7 +34,6 @@ NETWORKS = {
     "scratch": "training from scratch",
     "scratch-plain": "training from scratch without class weights",
 }
-FINE_TUNING, FROM_SCRATCH = 3e-4, 1e-3  # learning rates; what begins with something is moved less
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ def network_arms(store: Store, settings: LabelEfficiencySettings) -> list[Arm]:
     arms = []
     for name in settings.networks:
         begins = path.absolute() if name == "finetune" else None
-        rate = FINE_TUNING if begins else FROM_SCRATCH
+        rate = settings.finetune_lr if begins else settings.scratch_lr
         balance = "none" if name == "scratch-plain" else "weights"
         how = (settings.policy, settings.steps, rate, balance)
         learner = NetworkLearner(store.path.absolute(), begins, architecture, *how)

@@ -36,6 +36,8 @@ class LabelEfficiencySettings(Machine):
         choices=("finetune", "scratch", "scratch-plain"),
     )
     steps: int = option(200, "With --networks: steps of each cell.", minimum=1)
+    finetune_lr: float = option(3e-4, "With --networks finetune: peak learning rate.", minimum=1e-8)
+    scratch_lr: float = option(1e-3, "With --networks scratch, scratch-plain: the same.", minimum=1e-8)
     policy: str = option("echo", "With --networks: augmentations, as of pretrain.", choices=POLICIES)
     leaky: bool = option(False, "Add what a split by frames would have claimed: a warning, not a result.")
     labels: str | None = option(None, "CSV with clip_id and label, in place of the store's labels.", is_path=True)

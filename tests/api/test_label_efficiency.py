@@ -226,10 +226,12 @@ def test_networks_learn_end_to_end_and_are_rivals(work, tmp_path):
         np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
         assert probabilities.std(0).min() > 1e-3, name  # they look at the clips
     assert np.abs(said["finetune"] - said["scratch"]).max() > 0.01
-    asked = LabelEfficiencySettings(encoder=(str(work / "run"),), networks=("finetune", "scratch", "scratch-plain"))
+    asked = LabelEfficiencySettings(
+        encoder=(str(work / "run"),), networks=("finetune", "scratch", "scratch-plain"), finetune_lr=2e-4
+    )
     arms = network_arms(sslecho.Store.open(work / "store"), asked)
     made_of = [(arm.learn.encoder is None, arm.learn.balance, arm.learn.lr) for arm in arms]
-    assert made_of == [(False, "weights", 3e-4), (True, "weights", 1e-3), (True, "none", 1e-3)]
+    assert made_of == [(False, "weights", 2e-4), (True, "weights", 1e-3), (True, "none", 1e-3)]
     assert len({arm.hash for arm in arms}) == 3
     sslecho.embed(work / "store", tmp_path / "emb", encoder="pixels")
     with pytest.raises(InputError, match="--networks need the weights of the first --encoder"):
