@@ -129,11 +129,10 @@ def learned(arm: str, seed: int, regime: str, path: Path, *, steps: int) -> dict
         seen = {"policy": "chartsias", "device": "cpu", "workers": 1, "seed": seed}
         start: dict[str, Any] = {"from_": "scratch", **RESNET}
         if stage is not None:
-            # SupCon may know no other labels than the classifier: a copy of the store has them alone.
+            # SupCon may learn from no other labels than the classifier, from none of val too: a copy has those alone.
             copy = folder / "store"
             shutil.copytree(path, copy)
-            if labels:
-                strip_labels(copy, labels["labels"])
+            strip_labels(copy, labels.get("labels"))
             if stage:
                 rows = int((sslecho.Store.open(copy).column("split", level="frame") != "test").sum())
                 epochs = max(1, round(PRETRAINED * steps / STEPS * 64 / rows))
@@ -151,15 +150,18 @@ def learned(arm: str, seed: int, regime: str, path: Path, *, steps: int) -> dict
         }
 
 
-def strip_labels(store: Path, labels: str) -> None:
-    """Leave the store only the labels that a CSV has."""
+def strip_labels(store: Path, labels: str | None) -> None:
+    """Leave the store only labels of train, and of these those that a CSV has."""
     from sslecho.data.relabel import labels_of_clips
 
-    known, _ = labels_of_clips(Path(labels))
     opened = sslecho.Store.open(store)
+    known = dict(zip(opened.column("clip_id"), opened.column("label"), strict=True))
+    if labels is not None:
+        known = labels_of_clips(Path(labels))[0]
     import pyarrow as pa
 
-    kept = [known.get(clip) for clip in opened.column("clip_id")]
+    splits = zip(opened.column("clip_id"), opened.column("split"), strict=True)
+    kept = [known.get(clip) if split == "train" else None for clip, split in splits]
     place = opened.clips.column_names.index("label")
     opened.with_tables(clips=opened.clips.set_column(place, "label", pa.array(kept, pa.string())))
 

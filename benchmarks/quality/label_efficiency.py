@@ -50,6 +50,7 @@ from sslecho.api.label_efficiency import by_frames
 from sslecho.api.label_efficiency_arms import network_arms, probe_arms, sources
 from sslecho.api.label_efficiency_design import design_of
 from sslecho.api.label_efficiency_settings import LabelEfficiencySettings
+from sslecho.api.nouns import groups
 from sslecho.data.store import Store
 from sslecho.evaluate.arms import Arm
 from sslecho.evaluate.cells import answers, path_of, run_cells
@@ -206,14 +207,15 @@ def _learned(data: Data, seed: int, store: Store, folder: Path, size: Size) -> d
             for x in numbers:
                 of_x = [_answers(folder, arm, x, support) for support in range(supports)]
                 said[arm.name][ALL if x == design.most else str(x)] = of_x
-    # A picture is a clip of its own where patients are unknown: no frames to be dealt out.
-    leaky = None if store.unit == "clip" else by_frames(store, design, clips, encoders[0], settings, folder)
+    # Of stills each picture is a clip of its own: there are no frames to be dealt out.
+    stills = len(store) == store.clips.num_rows
+    leaky = None if stills else by_frames(store, design, clips, encoders[0], settings, folder)
     return {
         "seed": seed,
         "classes": list(design.classes),
         "truth": design.test.codes.tolist(),
         "units": store.column("unit_id")[design.test.clips].tolist(),
-        "unit": store.unit,
+        "unit": groups(store.unit),
         "said": said,
         "leaky": leaky and leaky["macro_f1"],
         **_counts(design, epochs=epochs),

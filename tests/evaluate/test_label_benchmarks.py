@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_store import draw_store
 from sklearn.metrics import f1_score
+
+import sslecho
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "speed"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "quality"))
@@ -121,3 +124,19 @@ def test_rare_classes_are_counted_by_subject_and_the_gate_is_by_both_means(monke
     assert ratios["rare F1: supcon, weighted head - cross-entropy"]["ratio"] == pytest.approx(1 - f1.mean(), abs=1e-4)
     assert text[0].endswith("passed, interval above zero.")
     assert "not shown to differ from" in text[1]
+
+
+def test_a_stage_that_pretrains_sees_labels_of_train_alone(tmp_path):
+    store = draw_store(tmp_path / "store", patients=12, clips=3, frames=2)
+    store = sslecho.split(store, test=0.25, val=0.25, seed=0, overwrite=True)
+    few = [clip for clip in store.clips.to_pylist() if clip["split"] == "train"][:2]
+    tested = next(clip for clip in store.clips.to_pylist() if clip["split"] == "test")
+    rows = [f"{clip['clip_id']},{clip['label']}\n" for clip in (*few, tested)]
+    (tmp_path / "few.csv").write_text("clip_id,label\n" + "".join(rows))
+    chartsias.strip_labels(tmp_path / "store", None)
+    kept = sslecho.Store.open(tmp_path / "store").clips.to_pylist()
+    assert {clip["split"] for clip in kept if clip["label"] is not None} == {"train"}
+    assert sum(clip["label"] is not None for clip in kept) == sum(clip["split"] == "train" for clip in kept)
+    chartsias.strip_labels(tmp_path / "store", str(tmp_path / "few.csv"))
+    kept = sslecho.Store.open(tmp_path / "store").clips.to_pylist()
+    assert {clip["clip_id"] for clip in kept if clip["label"] is not None} == {clip["clip_id"] for clip in few}
