@@ -54,6 +54,7 @@ FIRST_SEED = 10_000
 ARMS = [(arm, loss) for arm in ("scratch", "transfer", "multitask", "frozen") for loss in ("mse", "ordinal")]
 SPLIT = {"test": 0.35, "val": 0.15}
 RATERS = ("rater_1", "rater_2")
+RATE = 3e-3  # as label_efficiency.py has it from a development seed: few steps need a high one
 TRUE = "true_grade"  # a column that is added to labels.csv, for scores alone
 SCALE = (0, 10)
 
@@ -88,7 +89,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as nowhere:
         rows = Rows(given.rows or Path(nowhere) / "rows.jsonl")
         kept = rows.file.with_suffix(".kept")
-        keys = {seed: json.dumps([seed, asdict(size), ARMS, SPLIT, RESNET], sort_keys=True) for seed in seeds}
+        keys = {seed: json.dumps([seed, asdict(size), ARMS, SPLIT, RESNET, RATE], sort_keys=True) for seed in seeds}
         with ProcessPoolExecutor(given.workers, mp_context=get_context("spawn")) as pool:
             waiting = {
                 pool.submit(one_seed, seed, kept / f"{seed}-{size.sweeps}-{size.frames}-{size.steps}", size): seed
@@ -127,7 +128,7 @@ def _graded(
     store: Store, labels: Path | None, folder: Path, arms: list[tuple[str, str]], seed: int, size: Size
 ) -> tuple[dict[str, Any], dict[str, list[float]], dict[str, list[str]]]:
     """Learn views and then grades; what is known of the test frames, what each arm says, and of which view."""
-    how: dict[str, Any] = {"epochs": 1, "min_steps": size.steps, "patience": 30, "batch_size": BATCH, "lr": 1e-3}
+    how: dict[str, Any] = {"epochs": 1, "min_steps": size.steps, "patience": 30, "batch_size": BATCH, "lr": RATE}
     how |= {"policy": "echo", "device": "cpu", "workers": 1, "seed": seed}
     views = sslecho.finetune(store.path, folder / "views", from_="scratch", level="frame", **RESNET, **how)
     tested = [row for row in views.table.to_pylist() if row["split"] == "test" and row["label"] is not None]
