@@ -29,6 +29,8 @@ class AttentionNetwork(VideoNetwork):
         dropout: in the Transformer's layers and before the head.
     """
 
+    encoder: Encoder
+
     def __init__(self, encoder: Encoder, *, n_classes: int, n_frames: int, dropout: float = 0.1):
         super().__init__(encoder, n_classes=n_classes, n_frames=n_frames, taken=WHOLE)
         self.encoder = encoder

@@ -57,18 +57,20 @@ class DividedNetwork(VideoNetwork):
         InputError: the encoder is no ViT of timm.
     """
 
+    encoder: Encoder
+
     def __init__(self, encoder: Encoder, *, n_classes: int, n_frames: int, dropout: float = 0.0):
         mend_torchvision()
         from timm.models.vision_transformer import VisionTransformer
 
         super().__init__(encoder, n_classes=n_classes, n_frames=n_frames, taken=WHOLE)
-        net: Any = encoder.net
-        if not isinstance(net, VisionTransformer):
+        if not isinstance(encoder.net, VisionTransformer):
             raise InputError(
                 f"--arch divided needs an encoder that is a plain ViT of timm, and {encoder.backbone} is none; choose "
                 "another --arch, or pretrain for example --backbone vit_tiny_patch16_224"
             )
         self.encoder = encoder
+        net: Any = encoder.net
         heads = net.blocks[0].attn.num_heads
         self.when = nn.Parameter(nn.init.trunc_normal_(torch.empty(n_frames, net.embed_dim), std=0.02))
         self.temporal = nn.ModuleList([TemporalAttention(net.embed_dim, heads) for _ in net.blocks])

@@ -25,6 +25,8 @@ class FrameNetwork(VideoNetwork):
         n_frames: not used: a window is one frame.
     """
 
+    encoder: Encoder
+
     def __init__(self, encoder: Encoder, *, n_classes: int, n_frames: int, dropout: float = 0.0):
         super().__init__(encoder, n_classes=n_classes, n_frames=1, taken=WHOLE)
         self.encoder = encoder

@@ -23,6 +23,8 @@ HIDDEN = 256
 class GruNetwork(VideoNetwork):
     """One GRU layer, and a linear head over its state after the last frame."""
 
+    encoder: Encoder
+
     def __init__(self, encoder: Encoder, *, n_classes: int, n_frames: int, dropout: float = 0.3):
         super().__init__(encoder, n_classes=n_classes, n_frames=n_frames, taken=WHOLE)
         self.encoder = encoder

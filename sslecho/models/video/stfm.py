@@ -45,6 +45,8 @@ class StfmNetwork(VideoNetwork):
         InputError: the encoder's layers can't be separated.
     """
 
+    encoder: Encoder
+
     def __init__(self, encoder: Encoder, *, n_classes: int, n_frames: int, dropout: float | None = None):
         super().__init__(encoder, n_classes=n_classes, n_frames=n_frames, taken=STAGES)
 
