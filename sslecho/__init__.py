@@ -25,6 +25,7 @@ _HOMES = {
     "demo": "sslecho.api.demo",
     "doctor": "sslecho.api.doctor",
     "embed": "sslecho.api.embed",
+    "explain": "sslecho.api.explain",
     "finetune": "sslecho.api.finetune",
     "grade": "sslecho.api.grade",
     "ingest": "sslecho.api.ingest",

@@ -11,8 +11,8 @@ import sslecho
 from sslecho.cli.app import app
 
 COMMANDS = (
-    "demo doctor phantom ingest check split pretrain embed cluster propagate probe finetune view grade select "
-    "visualize report augmentations audit"
+    "demo doctor phantom ingest check split pretrain embed cluster propagate probe finetune view grade "
+    "select visualize report augmentations audit explain"
 ).split()
 GROUPED = {"label_efficiency": "benchmark label-efficiency"}
 WORDS = [*([name] for name in COMMANDS), *(words.split() for words in GROUPED.values())]

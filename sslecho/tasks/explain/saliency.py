@@ -1,8 +1,8 @@
 """Where the answer would change: maps of a network's pictures, one a frame.
 
-    gradient    |d o_c / d x|                                      Simonyan et al. 2014, "Deep Inside Convolutional Networks"
-    guided      the same with guided rectifiers on the way back    Springenberg et al. 2015, "Striving for Simplicity"
-    grad-cam    ReLU(sum_k a_k A_k), a_k = mean d o_c / d A_k      Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2
+    gradient    |d o_c / d x|                                   Simonyan et al. 2014, "Deep Inside …", section 3
+    guided      the same with guided rectifiers (rectifiers.py) Springenberg et al. 2015, "Striving for Simplicity"
+    grad-cam    ReLU(sum_k a_k A_k), a_k = mean d o_c / d A_k   Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2
 
 o_c is the logit of the class that is explained, A_k a channel of the last layer that still has a place for each part of
 the picture, its mean taken over those places (of a layer over time: over time too). Maps are not negative; the scale of
@@ -98,7 +98,9 @@ Layout = Callable[[Tensor], Float[Tensor, "n t k h w"]]
 
 
 @contextmanager
-def _watched(network: nn.Module, windows: Float[Tensor, "n t 1 h w"], kept: list[tuple[Tensor, Layout]]) -> Iterator[None]:
+def _watched(
+    network: nn.Module, windows: Float[Tensor, "n t 1 h w"], kept: list[tuple[Tensor, Layout]]
+) -> Iterator[None]:
     """Meanwhile outputs of layers that have a place for each part of the picture are kept, the last one last."""
     n, t = windows.shape[:2]
     handles = []
@@ -147,5 +149,3 @@ def _of_channels(y: Tensor, n: int, t: int, *, channels_last: bool) -> Layout | 
     if y.ndim == 5 and y.shape[0] == n and min(y.shape[-2:]) >= SMALLEST:
         return lambda z: z.movedim(1, 2)
     return None
-
-
