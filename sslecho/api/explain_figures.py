@@ -212,12 +212,12 @@ class Figures:
         frame = self._places.store.read(rows)[0]
         examples = [("as it is", frame)]
         if self._places.pair(row) is not None:
-            examples.append(("covered", self._places.covering("heart")(rows)[0]))
+            examples.append(("heart covered", self._places.covering("heart")(rows)[0]))
             examples.append(("background covered", self._places.covering("background")(rows)[0]))
         if self._places.shows_outside[int(self._items.clips[item])]:
-            examples.append(("black outside", self._places.blanked(rows)[0]))
+            examples.append(("outside: black", self._places.blanked(rows)[0]))
             donors = draw_donors(self._items.labels, self._items.units, rng=np.random.default_rng(0))
-            for name, of in (("of the same label", donors.alike), ("of another label", donors.unlike)):
+            for name, of in (("outside: same label", donors.alike), ("outside: another label", donors.unlike)):
                 if of[item] != NOBODY and (of != NOBODY).all():
                     examples.append((name, self._places.with_surroundings(self._items, of)(rows)[0]))
         return examples

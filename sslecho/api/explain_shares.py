@@ -1,4 +1,4 @@
-"""What maps amount to: their shares outside the sector, on the heart, on each structure, beside the shares of the area."""
+"""What maps amount to: their shares outside the sector, on the heart and its parts, beside those of the area."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -64,10 +64,8 @@ def _outside(occlusion: Mapping[str, Any], *, unit: str) -> str:
 def _heart(row: Mapping[str, Any], heart: str, *, unit: str) -> str:
     if "reason" in row:
         return f"the heart: not asked: {row['reason']}"
-    cost = (
-        f"covering {heart} costs {figure(row, 'heart_drop', signed=True)} of accuracy, as much background "
-        f"{figure(row, 'background_drop', signed=True)}; difference {figure(row, 'heart_minus_background', signed=True)}"
-    )
+    drops = [figure(row, name, signed=True) for name in ("heart_drop", "background_drop", "heart_minus_background")]
+    cost = f"covering {heart} costs {drops[0]} of accuracy, as much background {drops[1]}; difference {drops[2]}"
     if row["heart_minus_background_shown"]:
         return f"the heart: LOOKED AT: {cost}"
     few = "" if row["detectable"] else f" (nor could {row['n_patients']} {unit}s show it)"

@@ -9,7 +9,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from sslecho.report.curves import foot
 from sslecho.report.figure import DPI, LIGHT, Theme, drawable, new_figure, png_of
 
-CELL, LEFT, TOP, RIGHT, BOTTOM = 0.46, 1.35, 1.75, 0.95, 0.75  # inches
+CELL, MOST_CELL, LEFT, RIGHT, BOTTOM = 0.46, 0.9, 1.35, 0.95, 0.75  # inches
+HEAD, LETTER = 0.85, 0.048  # above the names, and what a slanted letter adds
 LEAST_WIDTH = 5.6
 COUNTED = 16  # classes up to which cells have counts; in more there is no room
 DARK_FROM = 0.55  # share from which letters on a cell are light
@@ -40,9 +41,12 @@ def draw_confusion(
         stamp: what makes them doubtful.
     """
     n = len(names)
-    width, height = max(LEAST_WIDTH, LEFT + n * CELL + RIGHT), TOP + n * CELL + BOTTOM
+    words = [drawable(name, longest=16) for name in names]
+    cell = min(MOST_CELL, max(CELL, (LEAST_WIDTH - LEFT - RIGHT) / n))
+    width = max(LEAST_WIDTH, LEFT + n * cell + RIGHT)
+    height = HEAD + 0.2 + LETTER * max(len(word) for word in words) + n * cell + BOTTOM
     figure = new_figure(width, height, theme)
-    axes = figure.add_axes((LEFT / width, BOTTOM / height, n * CELL / width, n * CELL / height))
+    axes = figure.add_axes((LEFT / width, BOTTOM / height, n * cell / width, n * cell / height))
     total = counts.sum(1, keepdims=True)
     share = np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
     colors = LinearSegmentedColormap.from_list("share", [theme.paper, theme.accent])
@@ -55,14 +59,14 @@ def draw_confusion(
         axes.axvline(edge - 0.5, color=theme.line, linewidth=0.7)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    words = [drawable(name, longest=16) for name in names]
     axes.set_yticks(range(n), words, parse_math=False)
     axes.set_xticks(range(n), words, rotation=40, ha="left", rotation_mode="anchor", parse_math=False)
     axes.tick_params(length=0, labelsize=8, colors=theme.ink, top=True, labeltop=True, bottom=False, labelbottom=False)
     for place in range(n):
         said = "–" if not total[place, 0] else f"{share[place, place]:.2f}".removeprefix("0")
         axes.text(n - 0.3, place, said, va="center", size=8, color=theme.ink)
-    axes.text(n - 0.3, n - 0.1, "recall", va="center", size=7.5, color=theme.muted)
+    axes.annotate("recall", (n - 0.3, n - 0.5), xytext=(0, -6), textcoords="offset points", va="center", size=7.5,
+                  color=theme.muted, annotation_clip=False)  # fmt: skip
     figure.text(0.017, 1 - 0.28 / height, title, color=theme.ink, size=11, weight="bold", va="center", parse_math=False)
     figure.text(0.017, 1 - 0.52 / height, "rows: truth; columns: answer; shade: share of the row", color=theme.muted,
                 size=7.5, va="center")  # fmt: skip

@@ -83,8 +83,8 @@ def draw_maps(
         figure.text((NAMES + column * (SIDE + GAP) + SIDE / 2) / width, 1 - (HEAD - 0.1) / height, name,
                     color=theme.ink, size=8.5, ha="center", va="center")  # fmt: skip
     figure.text(0.12 / width, 1 - 0.3 / height, title, color=theme.ink, size=11, weight="bold", va="center")
-    figure.text(0.12 / width, 1 - 0.56 / height, "brighter: more; each map has a scale of its own; explained is the "
-                "answer", color=theme.muted, size=7.5, va="center")  # fmt: skip
+    figure.text(0.12 / width, 1 - 0.56 / height, "left: truth and answer, which is explained; brighter: more, each map "
+                "by a scale of its own; line: sector", color=theme.muted, size=7.5, va="center")  # fmt: skip
     foot(figure, height, footer, None, theme)
     if stamp:
         figure.text(0.017, 0.36 / height, drawable(stamp, longest=130), color=theme.second, size=7.5, weight="bold",
@@ -108,7 +108,7 @@ def _names(axes: Axes, shown: Shown, theme: Theme) -> None:
     right = shown.truth == shown.answer
     lines = [
         (drawable(shown.truth, longest=18), theme.ink, "bold"),
-        ("named right" if right else f"named {drawable(shown.answer, longest=14)}",
+        (f"named {drawable(shown.answer, longest=14)}",
          theme.muted if right else theme.second, "normal" if right else "bold"),
         (f"confidence {shown.confidence:.2f}".replace("0.", "."), theme.muted, "normal"),
     ]  # fmt: skip

@@ -50,7 +50,7 @@ def draw_time(
         axes.imshow(course.picture, cmap="gray", vmin=0, vmax=1)
         axes.set_axis_off()
         right = course.truth == course.answer
-        said = "named right" if right else f"named {drawable(course.answer, longest=16)}"
+        said = f"named {drawable(course.answer, longest=16)}"
         for line, (text, color, weight) in enumerate(
             [
                 (drawable(course.truth, longest=18), theme.ink, "bold"),
@@ -67,10 +67,11 @@ def draw_time(
             axes = figure.add_axes((place / WIDTH, bottom / height, 2.4 / WIDTH, (ROW - 0.55) / height))
             _curve(axes, values, color, even, theme, last=last)
     for place, name, color in ((3.0, "share of the gradient", theme.accent),
-                               (6.0, "fall of its probability with the frame gray", theme.second)):  # fmt: skip
+                               (6.0, "fall of confidence, frame gray", theme.second)):  # fmt: skip
         figure.text(place / WIDTH, 1 - (HEAD - 0.12) / height, name, size=8.5, color=color, weight="bold", va="center")
     figure.text(0.017, 1 - 0.3 / height, title, color=theme.ink, size=11, weight="bold", va="center")
-    figure.text(0.017, 1 - 0.55 / height, "gray line: every frame the same; no change", color=theme.muted, size=7.5,
+    figure.text(0.017, 1 - 0.55 / height, "left: what each frame has of the map; right: what the answer loses "
+                "when the frame is gray; gray lines: all frames alike, nothing lost", color=theme.muted, size=7.5,
                 va="center")  # fmt: skip
     foot(figure, height, footer, None, theme)
     if stamp:
