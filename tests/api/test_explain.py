@@ -1,4 +1,4 @@
-"""`explain`: a planted mark is caught and clean stores are not accused, the heart is told from background, bad input."""
+"""`explain`: a planted mark is caught and clean stores are not accused, hearts are told from background, bad input."""
 
 import json
 
