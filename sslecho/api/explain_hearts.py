@@ -31,7 +31,8 @@ class Hearts:
 
     Attributes:
         how: in words, for results and figures.
-        structures: of truth, the structures' names by their numbers; empty without truth.
+        truth: the label maps, where there are such.
+        by_frame: whether the heart moves from frame to frame of a clip.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class Hearts:
         of: Callable[[int, Bool[np.ndarray, "h w"]], Bool[np.ndarray, "h w"] | None],
         truth: "Truth | None" = None,
     ):
-        self.how, self._of, self.truth = how, of, truth
+        self.how, self._of, self.truth, self.by_frame = how, of, truth, truth is not None
 
     def of(self, row: int, sector: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"] | None:
         """Of a frame, by its row in the store; None where nobody knows."""

@@ -14,7 +14,7 @@ from sslecho.tasks.explain.randomized import randomized, rank_correlation
 from sslecho.tasks.explain.saliency import MAPS
 from sslecho.tasks.explain.subject import Subject
 
-AT_ONCE = 8  # windows
+FRAMES_AT_ONCE = 16  # with all that their gradients need
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +59,9 @@ def mapped(subject: Subject, items: Items, chosen: Int64[np.ndarray, " k"], plac
     maps: dict[str, list[np.ndarray]] = {}
     correlation: dict[str, list[float]] = {}
     with track("maps", total=len(windows), unit="items") as progress:
-        for start in range(0, len(windows), AT_ONCE):
-            some = windows[start : start + AT_ONCE]
+        at_once = max(1, FRAMES_AT_ONCE // subject.n_frames)
+        for start in range(0, len(windows), at_once):
+            some = windows[start : start + at_once]
             seen = subject.pictures(places.store.read, some)
             with torch.no_grad():
                 classes = subject.network(seen).argmax(1)

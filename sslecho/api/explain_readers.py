@@ -28,6 +28,8 @@ class Places:
         found = StoredSectors(store)
         self.sector: dict[int, Bool[np.ndarray, "h w"] | None] = {}
         self.shows_outside: dict[int, bool] = {}
+        self._inside: dict[int, Bool[np.ndarray, "h w"]] = {}
+        self._pairs: dict[int, UInt8[np.ndarray, "2 bytes"] | None] = {}  # as bits: there may be many frames
         unique = np.unique(clips).tolist()
         with track("sectors", total=len(unique), unit="clips") as progress:
             for clip in unique:
@@ -42,13 +44,24 @@ class Places:
 
     def inside(self, row: int) -> Bool[np.ndarray, "h w"]:
         """All that doesn't count as outside the sector."""
-        return dilated(self.sector_of(row), self._reach)
+        clip = int(self._clip_of_frame[row])
+        if clip not in self._inside:
+            self._inside[clip] = dilated(self.sector_of(row), self._reach)
+        return self._inside[clip]
 
     def pair(self, row: int) -> Pair | None:
         """What is covered in a frame."""
-        sector = self.sector_of(row)
-        heart = self.hearts.of(row, sector)
-        return None if heart is None else pair_of(heart, sector)
+        key = row if self.hearts.by_frame else int(self._clip_of_frame[row])
+        if key not in self._pairs:
+            sector = self.sector_of(row)
+            heart = self.hearts.of(row, sector)
+            pair = None if heart is None else pair_of(heart, sector)
+            self._pairs[key] = None if pair is None else np.packbits(np.stack(pair).reshape(2, -1), axis=1)
+        bits, shape = self._pairs[key], self.store.frame_shape
+        if bits is None:
+            return None
+        whole = np.unpackbits(bits, axis=1, count=shape[0] * shape[1]).astype(bool).reshape(2, *shape)
+        return Pair(whole[0], whole[1])
 
     def covering(self, part: str) -> Read:
         """A reader with the "heart" or the "background" of each frame covered."""

@@ -1,4 +1,4 @@
-"""`explain` with a phantom's truth: the label map lies where the stored pixels are, and structures have their shares."""
+"""`explain` with a phantom's truth: the label map lies on the stored pixels, and structures have their shares."""
 
 import numpy as np
 import pytest
