@@ -54,8 +54,8 @@ def _heart(
     subject: Subject, items: Items, places: Places, right: np.ndarray, progress: Any, *, seed: int
 ) -> dict[str, Any]:
     """The heart covered, and as much background."""
-    has = np.array([all(places.pair(row) is not None for row in items.rows_of(item)) for item in range(len(items))])
-    chosen = np.flatnonzero(has)
+    rows_of = [items.rows_of(item).tolist() for item in range(len(items))]
+    chosen = np.flatnonzero([all(places.pair(row) is not None for row in rows) for rows in rows_of])
     if not len(chosen):
         return {"reason": f"no item has {places.hearts.how} beside as much background in its sector", "n": 0}
     some = items.some(chosen)

@@ -10,7 +10,7 @@ each is its own.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -35,7 +35,8 @@ def gradient(
         classes: whose logit is explained, of each window.
     """
     x = windows.clone().requires_grad_(True)
-    chosen(network(x), classes).backward()
+    with _way_back(network):
+        chosen(network(x), classes).backward()
     assert x.grad is not None
     return x.grad[:, :, 0].abs()
 
@@ -49,7 +50,7 @@ def guided(
         SslechoError: the network calls a rectifier in place and goes on with what it gave it.
     """
     x = windows.clone().requires_grad_(True)
-    with Guided() as gates:
+    with _way_back(network), Guided() as gates:
         logits = network(x)
     with torch.no_grad():
         same = torch.allclose(logits, network(windows), rtol=1e-3, atol=1e-4)
@@ -67,7 +68,7 @@ def grad_cam(
 ) -> Float[Tensor, "n t h w"] | None:
     """Grad-CAM, enlarged to the picture; None where no layer has a place for each part of the picture."""
     kept: list[tuple[Tensor, Layout]] = []
-    with torch.enable_grad(), _watched(network, windows, kept):
+    with torch.enable_grad(), _way_back(network), _watched(network, windows, kept):
         logits = network(windows.clone().requires_grad_(True))
     if not kept:
         return None
@@ -92,6 +93,12 @@ MAPS: dict[str, Callable[..., Float[Tensor, "n t h w"] | None]] = {
 def chosen(logits: Float[Tensor, "n c"], classes: Int64[Tensor, " n"]) -> Float[Tensor, ""]:
     """The sum of the explained logits: windows don't know each other, so that each has its own gradient."""
     return logits.gather(1, classes[:, None]).sum()
+
+
+def _way_back(network: nn.Module) -> AbstractContextManager[Any]:
+    """What a forward pass needs for a way back: cuDNN's recurrent layers have none in eval mode, torch's own do."""
+    recurrent = any(isinstance(module, nn.RNNBase) for module in network.modules())
+    return torch.backends.cudnn.flags(enabled=False) if recurrent else nullcontext()
 
 
 Layout = Callable[[Tensor], Float[Tensor, "n t k h w"]]
