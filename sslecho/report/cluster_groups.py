@@ -5,7 +5,7 @@ from typing import Any
 
 from sslecho.report.cluster_run import ClusterRun
 from sslecho.report.markup import counted, section, text
-from sslecho.report.sections import share
+from sslecho.report.cluster_parts import share
 
 FEWEST_UNITS = 24
 

@@ -19,7 +19,7 @@ from sslecho.report.figure import DARK, LIGHT, Theme
 from sslecho.report.headline import Headline, headline, name_of
 from sslecho.report.map import draw_map
 from sslecho.report.markup import counted, document, picture, section, text
-from sslecho.report.sections import (
+from sslecho.report.cluster_parts import (
     METHODS,
     clusters_section,
     encoder_name,
