@@ -118,7 +118,7 @@ def grade(store: Store | Path | str, out: Path | str, *, overwrite: bool = False
         scores = scored_grades(
             found, said, of_views, views, scale=scale, level=settings.level, unit=unit, seed=settings.seed
         )
-        write_files(out, found, table, {**scores, "scale": list(scale)})
+        write_files(out, table, {**scores, "scale": list(scale)})
         run.finish(
             {
                 **scores,

@@ -1,53 +1,58 @@
-"""`report`: a clustering's folder -> one self-contained page."""
+"""`report`: a run's folder, or one that holds several -> one self-contained page."""
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from sslecho.embed.layout import umap_layout
 from sslecho.errors import InputError
-from sslecho.report.cluster_run import ClusterRun
-from sslecho.report.page import Layout, build_page
+from sslecho.report.page import build_page
+from sslecho.report.run_folder import find_runs
 from sslecho.rundir import disk_error, write_text
-
-NEIGHBORS = 15
-MOST_POINTS = 20_000  # on the page's maps: more of them only cover each other
 
 
 def report(run: Path | str, out: Path | str) -> Path:
-    """Draw the page of a clustering; an earlier page of that name is replaced.
+    """Draw the page of a run, or of all runs in a folder; an earlier page of that name is replaced.
 
     Args:
-        run: the folder that `cluster` wrote, or one that holds it.
+        run: a folder that a command wrote, or one that holds such folders.
         out: the page, a file that ends in .html.
 
     Returns:
         The page's path.
 
     Raises:
-        InputError: no finished clustering there, or `out` can't be written.
+        InputError: no run there, or `out` can't be written.
     """
     return Path(report_with_summary(run, out)["out"])
 
 
 def report_with_summary(run: Path | str, out: Path | str) -> dict[str, Any]:
     """As `report`; returns what is on the page, ready for JSON."""
+    runs = find_runs(run)
     out = checked_file(out, ".html", "a page")
-    shown = ClusterRun.read(run)
-    layout = _layout(shown)
-    page = build_page(shown, layout)
-    write_text(out, page)
+    page = build_page(runs)
+    write_text(out, page.html)
     return {
         "out": str(out),
-        "bytes": len(page.encode()),
-        "k": shown.chosen_k,
-        "n": shown.items.num_rows,
-        "n_patients": len({unit for unit in shown.column("unit_id") if unit is not None}),
-        "split": shown.split,
-        "unit": shown.unit,
-        "notes": shown.notes,
+        "bytes": len(page.html.encode()),
+        **{name: _same([one.result.get(name) for one in runs]) for name in ("n", "n_patients", "split", "unit")},
+        "runs": [
+            {
+                "name": one.name,
+                "command": one.command,
+                "state": one.state,
+                "title": chapter.title,
+                "figures": [{"name": f.name, "value": f.value, "low": f.low, "high": f.high} for f in chapter.figures],
+                "warnings": chapter.warnings,
+            }
+            for one, chapter in zip(runs, page.chapters, strict=True)
+        ],
+        "notes": [warning for chapter in page.chapters for warning in chapter.warnings],
     }
+
+
+def _same(values: list[Any]) -> Any:
+    """What all runs agree on, or None."""
+    return values[0] if all(value == values[0] for value in values) else None
 
 
 def checked_file(out: Path | str, suffix: str, what: str) -> Path:
@@ -66,21 +71,3 @@ def checked_file(out: Path | str, suffix: str, what: str) -> Path:
     except OSError as error:
         raise disk_error(out, error) from error
     return out
-
-
-def _layout(run: ClusterRun) -> Layout | None:
-    """A map of the clustered items, of some of them where they are very many; None where the embeddings are gone."""
-    if run.embeddings is None:
-        return None
-    embedded = run.embeddings.per_clip() if run.level == "clip" else run.embeddings
-    same = ["clip_id", "frame_index"] if run.level == "frame" else ["clip_id"]
-    if any(embedded.column(name).tolist() != run.column(name) for name in same):
-        run.notes.append("The embeddings are of other frames than those that were clustered, so there is no map.")
-        return None
-    items = np.arange(len(embedded), dtype=np.int64)
-    caption = f"UMAP, {NEIGHBORS} neighbors, seed 0"
-    if len(items) > MOST_POINTS:
-        caption += f", a sample of {len(items):,}"
-        items = np.sort(np.random.default_rng(0).choice(items, MOST_POINTS, replace=False))
-    points = umap_layout(np.asarray(embedded.vectors)[items], neighbors=NEIGHBORS, seed=0)
-    return Layout(points, items, caption)

@@ -1,14 +1,13 @@
 """What a card says of each cluster of one k: size, patients, labels, and frames to look at."""
 
-import base64
-import io
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Int64, UInt8
-from PIL import Image
+from jaxtyping import Int64
 
 from sslecho.report.cluster_run import ClusterRun
+from sslecho.report.thumbnails import jpeg_address
+from sslecho.report.worst import picture_rows
 
 MOST_FRAMES = 12
 FRAME_SIDE = 132  # pixels in the page
@@ -79,14 +78,15 @@ def add_thumbnails(run: ClusterRun, cards: list[Card], *, most_bytes: int = MOST
     """Fill the cards' frames, first one for each card, then the second, until the page is full."""
     if run.store is None:
         return
-    pictures = _pictures(run)
+    rows = np.array(run.column("row"), dtype=np.int64)
+    pictures = picture_rows(run.store, rows, level=run.level)
     for place in range(MOST_FRAMES):
         turn = [card for card in cards if place < len(card.rows)]
         for start in range(0, len(turn), 64):
             part = turn[start : start + 64]
             frames = run.store.read(np.array([pictures[card.rows[place]] for card in part], dtype=np.int64))
             for card, frame in zip(part, frames, strict=True):
-                address = _jpeg(frame)
+                address = jpeg_address(frame, side=FRAME_SIDE, quality=80)
                 most_bytes -= len(address)
                 if most_bytes < 0:
                     return
@@ -103,21 +103,3 @@ def _typical(items: Int64[np.ndarray, " m"], confidence: np.ndarray, units: list
         seen[units[item]] = turn + 1
         turns.append((turn, rank, int(item)))
     return [item for _, _, item in sorted(turns)]
-
-
-def _pictures(run: ClusterRun) -> Int64[np.ndarray, " n"]:
-    """The store's row that stands for each item: the frame itself, or the middle one of the clip."""
-    rows = np.array(run.column("row"), dtype=np.int64)
-    if run.store is None or run.level == "frame":
-        return rows
-    clip = run.store.clip_of_frame[rows]
-    first, n_frames = (run.store.clips[name].to_numpy() for name in ("first_frame", "n_frames"))
-    return (first[clip] + n_frames[clip] // 2).astype(np.int64)
-
-
-def _jpeg(frame: UInt8[np.ndarray, "h w"]) -> str:
-    picture = Image.fromarray(frame)
-    picture.thumbnail((FRAME_SIDE, FRAME_SIDE), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    picture.save(buffer, format="JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

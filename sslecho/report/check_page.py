@@ -4,14 +4,12 @@ It says first whether figures of the store can be trusted, then lists the findin
 rule, its cure, and frames side by side to judge it by.
 """
 
-import re
-
 import numpy as np
 
 from sslecho.data.audit.audit import Audit
 from sslecho.data.audit.finding import ERROR, INFO, SEVERITIES, WARNING, Example, Finding, Rows
 from sslecho.data.store import Store
-from sslecho.report.markup import counted, document, section, text
+from sslecho.report.markup import counted, document, prose, section, text
 from sslecho.report.thumbnails import jpeg_address
 
 SIDE = 256  # of a picture in the page, in pixels: shown at half of that or more
@@ -167,8 +165,8 @@ def _finding(finding: Finding, rows: Rows, pictures: _Pictures, most: int) -> st
     of_all = "" if share is None else f" · {counted(finding.counts['clips'], 'clip')}, {share_said(share)} of all"
     body = (
         f'<p class="what">{_chip(finding.severity)}<b>{text(counted(finding.n, finding.noun))}{text(of_all)}</b></p>'
-        f'<p class="rule"><b>Rule.</b> {_prose(finding.rule)}</p>'
-        f'<p class="rule"><b>Cure.</b> {_prose(finding.cure)}</p>'
+        f'<p class="rule"><b>Rule.</b> {prose(finding.rule)}</p>'
+        f'<p class="rule"><b>Cure.</b> {prose(finding.cure)}</p>'
         f"{shown}{more}"
     )
     return section(finding.name, finding.title, "", body) + "\n"
@@ -192,11 +190,6 @@ def _caption(frame: dict) -> str:
     if frame["patient_id"] is not None:
         lines.append(f"patient <code>{text(frame['patient_id'])}</code>")
     return "<br>".join(lines)
-
-
-def _prose(words: str) -> str:
-    """A sentence as HTML, with what stands between backticks as code."""
-    return re.sub("`([^`]+)`", r"<code>\1</code>", text(words))
 
 
 def _chip(severity: str) -> str:

@@ -3,18 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sslecho.report.chapter import Part
 from sslecho.report.cluster_run import ClusterRun
-from sslecho.report.markup import counted, section, text
-from sslecho.report.cluster_parts import share
+from sslecho.report.markup import counted, text
+from sslecho.report.wording import share
 
 FEWEST_UNITS = 24
 
 
-def groups_section(run: ClusterRun) -> str:
-    """The scores by group of the k that the page speaks of; empty where there are none."""
+def groups_part(run: ClusterRun) -> list[Part]:
+    """The scores by group of the k that the page speaks of; nothing where there are none."""
     groups = [row for row in run.result.get("by") or [] if row["k"] == run.chosen_k]
     if not groups:
-        return ""
+        return []
     columns = list(dict.fromkeys(row["column"] for row in groups))
     head = "".join(
         f"<th scope='col'>{name}</th>"
@@ -27,7 +28,7 @@ def groups_section(run: ClusterRun) -> str:
         rows = "".join(_row(row) for row in groups if row["column"] == column)
         blocks.append(f"<tbody><tr><th colspan='6' scope='rowgroup'>{text(title)}</th></tr>{rows}</tbody>")
     body = f'<div class="table card" tabindex="0"><table>{head}{"".join(blocks)}</table></div>'
-    return section("groups", "For whom do the clusters hold?", _intro(run, groups), body)
+    return [Part("groups", "For whom", "For whom do the clusters hold?", _intro(run, groups), body)]
 
 
 def _intro(run: ClusterRun, groups: list[Any]) -> str:

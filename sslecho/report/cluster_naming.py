@@ -11,7 +11,7 @@ from sslecho.report.curves import LOG_FROM, MOST_TICKS, foot, head, label_ends
 from sslecho.report.figure import DPI, LIGHT, Theme, new_figure, plain_axes, png_of
 from sslecho.report.headline import name_of
 from sslecho.report.markup import text
-from sslecho.report.cluster_parts import share
+from sslecho.report.wording import share
 
 Points = Sequence[Mapping[str, Any]]
 

@@ -1,13 +1,16 @@
-"""The parts of the page that are text and tables: the result, the figures over k, the clusters, where it came from."""
+"""The parts of a clustering that are text and tables: the result, the figures over k, the clusters."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from sslecho.report.bars import bars
 from sslecho.report.cards import ITEMS_NAMED, Card
+from sslecho.report.chapter import Figure, Part
 from sslecho.report.cluster_run import ClusterRun
 from sslecho.report.figure import color_of
 from sslecho.report.headline import Headline, name_of, percent
-from sslecho.report.markup import counted, definitions, section, text
+from sslecho.report.markup import counted, definitions, text
+from sslecho.report.wording import share
 
 MIXED = 0.5  # a cluster whose most frequent label has a smaller share is not called by it
 METHODS = {
@@ -33,32 +36,18 @@ def encoder_name(run: ClusterRun) -> str:
     return name_of(baseline).removeprefix("the ") if baseline else "this encoder"
 
 
-def share(value: float | None) -> str:
-    """Two digits without the leading zero, or a dash."""
-    if value is None:
-        return "–"
-    return ("−" if value < 0 else "") + f"{abs(value):.2f}".removeprefix("0")
-
-
-def result_section(run: ClusterRun, said: Headline) -> str:
+def result_part(run: ClusterRun, said: Headline) -> Part:
     """The headline's figure beside its baselines, and what may be said of it."""
-    rows = [_bar(encoder_name(run), said.entry, run.most_frequent, main=True)]
-    rows += [
-        _bar(one.name.removeprefix("the "), {"transfer_purity": one.value, "transfer_purity_low": one.low,
-             "transfer_purity_high": one.high}, run.most_frequent)
-        for one in said.comparisons
-    ]  # fmt: skip
-    axis = (
-        '<div class="bar axis" aria-hidden="true"><span></span><span class="ticks"><span>0</span><span>.25</span>'
-        "<span>.5</span><span>.75</span><span>1</span></span><span></span></div>"
-    )
-    key = ""
-    if run.most_frequent is not None:
-        key = f'<p class="key"><i></i>the most frequent label for every {run.level}: {share(run.most_frequent)}</p>'
+    mark = run.most_frequent
+    figures = [
+        Figure(encoder_name(run), *(said.entry.get(f"transfer_purity{end}") for end in ("", "_low", "_high")), mark),
+        *(Figure(one.name.removeprefix("the "), one.value, one.low, one.high, mark) for one in said.comparisons),
+    ]
+    key = "" if mark is None else f"the most frequent label for every {run.level}: {share(mark)}"
     points = "".join(f"<li>{text(sentence)}</li>" for sentence in said.sentences[1:])
     body = (
         f'<div class="result card"><div><h3>Transfer purity at k = {run.chosen_k}, with 95 % intervals</h3>'
-        f"{''.join(rows)}{axis}{key}</div><div><h3>What this shows</h3><ul>{points}</ul></div></div>"
+        f"{bars(figures, key=key)}</div><div><h3>What this shows</h3><ul>{points}</ul></div></div>"
         f'<div class="tiles">{_tiles(run, said.entry)}</div>'
     )
     fitted = "Clusters were fitted on the train split and are scored on the test split."
@@ -69,7 +58,7 @@ def result_section(run: ClusterRun, said: Headline) -> str:
         f"it was not chosen by its score. {fitted} "
         "One run with one seed: a claim that one encoder is better than another needs at least five."
     )
-    return section("result", "How good are the clusters?", intro, body)
+    return Part("result", "Result", "How good are the clusters?", intro, body)
 
 
 def guide(run: ClusterRun) -> str:
@@ -123,7 +112,7 @@ def table(run: ClusterRun) -> str:
     return f'<div class="table card" tabindex="0"><table>{head}{"".join(blocks)}</table></div>'
 
 
-def clusters_section(run: ClusterRun, cards: list[Card]) -> str:
+def clusters_part(run: ClusterRun, cards: list[Card]) -> Part:
     """A card for each cluster of the chosen k."""
     k = run.chosen_k
     chosen = "nearest to the number of labels" if run.classes else "the middle of those listed"
@@ -140,52 +129,7 @@ def clusters_section(run: ClusterRun, cards: list[Card]) -> str:
     )
     legend = f'<ul class="legend" aria-label="colors of the labels">{legend}</ul>' if run.classes else ""
     body = legend + f'<div class="clusters">{"".join(_card(run, card) for card in cards)}</div>'
-    return section("clusters", "Look at the clusters", text(intro), body)
-
-
-def provenance_section(run: ClusterRun) -> str:
-    """What was run, on what, with which versions."""
-    made = run.run.get("provenance", {})
-    blocks = [("Clustering", _settings(run.run.get("identity", {})))]
-    if run.training is not None:
-        blocks.append(("Encoder", _settings(run.training.settings)))
-    if run.store is not None:
-        about = run.store.manifest
-        blocks.append(
-            (
-                "Store",
-                [
-                    ("frames", f"{len(run.store):,} of {about['frame_shape'][0]} × {about['frame_shape'][1]} pixels"),
-                    ("clips", f"{run.store.clips.num_rows:,}"),
-                    ("independent unit", run.store.unit),
-                    ("frames hash", run.store.frames_hash),
-                    *_settings(about.get("settings", {})),
-                ],
-            )
-        )
-    software = [("sslecho", made.get("sslecho")), ("commit", made.get("commit")), ("Python", made.get("python")),
-                ("platform", made.get("platform")), *made.get("packages", {}).items()]  # fmt: skip
-    blocks.append(("Software", software))
-    body = "".join(
-        f'<div class="card"><h3>{text(title)}</h3>{definitions((str(term), value) for term, value in pairs)}</div>'
-        for title, pairs in blocks
-    )
-    intro = "Enough to run it again. Hashes are SHA-256, cut to 12 letters; the whole one shows on hover."
-    return section("provenance", "Where it came from", intro, f'<div class="provenance">{body}</div>')
-
-
-def _bar(name: str, entry: Mapping[str, Any], most_frequent: float | None, *, main: bool = False) -> str:
-    value, low, high = (entry.get(f"transfer_purity{end}") for end in ("", "_low", "_high"))
-    marks = "" if most_frequent is None else f'<i class="mark" style="left:{100 * most_frequent:.2f}%"></i>'
-    if low is not None and high is not None:
-        marks += f'<i class="range" style="left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%"></i>'
-    if value is not None:
-        marks += f'<i class="dot" style="left:{100 * value:.2f}%"></i>'
-    label, kind = (f"<b>{text(name)}</b>", "bar main") if main else (text(name), "bar")
-    return (
-        f'<div class="{kind}"><span>{label}</span><span class="track" aria-hidden="true">{marks}</span>'
-        f'<span class="value">{share(value)}<small>{share(low)}–{share(high)}</small></span></div>'
-    )
+    return Part("clusters", "Clusters", "Look at the clusters", text(intro), body)
 
 
 def _tiles(run: ClusterRun, entry: Mapping[str, Any]) -> str:
@@ -250,15 +194,3 @@ def _card(run: ClusterRun, card: Card) -> str:
         f'<article class="cluster card"><div class="head"><h3>{text(title)}</h3>'
         f'<span class="number">{text(number)}</span></div>{labels}{sheet}</article>'
     )
-
-
-def _settings(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Settings as terms and values, without those that could name a folder: the page is passed on."""
-    shown = []
-    for name, value in settings.items():
-        if name == "baseline":
-            value = [str(item).partition("=")[0] for item in value]
-        words = value if isinstance(value, (list, tuple)) else [value]
-        if name != "workers" and not any(mark in str(word) for word in words for mark in ("/", "\\", "regex:")):
-            shown.append((name.replace("_", " "), value))
-    return shown

@@ -1,6 +1,5 @@
 """What a folder of `sslecho cluster` holds, read for a page; what is gone since is noted, not fatal."""
 
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,22 +12,11 @@ from jaxtyping import Bool
 
 from sslecho.data.store import Store
 from sslecho.embed.embeddings import Embeddings
-from sslecho.errors import InputError, NounError, SslechoError
-from sslecho.rundir import read_json
+from sslecho.errors import NounError, SslechoError
+from sslecho.report.run_folder import Run
 from sslecho.tasks.predictions import Predictions
-from sslecho.train.log import read_log
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Training:
-    """The run that made the encoder: its settings, result, log and provenance, each empty where it is gone."""
-
-    settings: dict[str, Any]
-    result: dict[str, Any]
-    log: list[dict[str, Any]]
-    run: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,14 +25,14 @@ class ClusterRun:
 
     Attributes:
         path: the run's folder.
-        run: run.json.
+        run: identity and provenance of run.json.
         settings: settings.toml, its section.
         result: result.json.
         items: one row a clip or frame with its clusters; see `sslecho.tasks.predictions`.
         meta: predictions/meta.json.
         store: the frames; None where they are gone.
         embeddings: the same.
-        training: None for a baseline encoder or where it is gone.
+        training: the run that made the encoder; None for a baseline encoder or where it is gone.
         notes: what is gone, in words.
     """
 
@@ -56,18 +44,18 @@ class ClusterRun:
     meta: dict[str, Any]
     store: Store | None
     embeddings: Embeddings | None
-    training: Training | None
+    training: Run | None
     notes: list[str] = field(default_factory=list)
 
     @classmethod
     def read(cls, folder: Path | str) -> "ClusterRun":
-        """Read a run, or the only one among a folder's own folders.
+        """Read a finished run.
 
         Raises:
-            InputError: the folder holds several runs; they are named.
             NounError: no clustering there, one that is not finished, or a damaged file.
         """
-        path = _find(Path(folder))
+        run = Run.read(folder)
+        path = run.path
         predictions = Predictions.load(path)
         meta = predictions.meta
         notes: list[str] = []
@@ -80,13 +68,13 @@ class ClusterRun:
         embeddings = _if_there(path, meta.get("embeddings"), Embeddings.load)
         if embeddings is None:
             notes.append("The embeddings are no longer where the clustering found them, so there is no map.")
-        training = _if_there(path, meta.get("encoder"), _training)
+        training = _if_there(path, meta.get("encoder"), _trained)
         if training is None and meta.get("encoder"):
             notes.append("The encoder’s run is no longer where it was, so its training is not shown.")
         return cls(
             path=path,
-            run=read_json(path / "run.json"),
-            settings=_toml(path),
+            run={"identity": run.identity, "provenance": run.provenance},
+            settings=dict(run.settings),
             result=predictions.scores,
             items=predictions.table,
             meta=meta,
@@ -169,30 +157,6 @@ def nearest_k(ks: Sequence[int], n_classes: int) -> int:
     return min(ks, key=lambda k: (abs(k - n_classes), -k)) if n_classes else ks[len(ks) // 2]
 
 
-def _find(folder: Path) -> Path:
-    if _command(folder) == "cluster":
-        found = [folder]
-    else:
-        found = sorted(file.parent for file in folder.glob("*/run.json") if _command(file.parent) == "cluster")
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise InputError(f"{folder} holds {len(found)} clusterings ({names}); name one of these folders")
-    if not found:
-        other = _command(folder)
-        what = f"holds the result of `sslecho {other}`" if other else "holds no sslecho run"
-        raise NounError(f"{folder} {what}, not of `sslecho cluster`; name a folder that `sslecho cluster` wrote")
-    if read_json(found[0] / "run.json").get("state") != "done":
-        raise NounError(f"{found[0]} is not finished; run the same `sslecho cluster` again, it goes on")
-    return found[0]
-
-
-def _command(folder: Path) -> str | None:
-    try:
-        return read_json(folder / "run.json").get("command")
-    except (OSError, ValueError, AttributeError):
-        return None
-
-
 def _if_there(run: Path, recorded: str | None, read: Callable[[Path], T]) -> T | None:
     """What a path leads to that was recorded relative to the run's folder; None where it is gone."""
     if recorded is None:
@@ -203,28 +167,8 @@ def _if_there(run: Path, recorded: str | None, read: Callable[[Path], T]) -> T |
         return None
 
 
-def _training(folder: Path) -> Training:
-    try:
-        run, result = read_json(folder / "run.json"), read_json(folder / "result.json")
-    except (OSError, ValueError):
-        raise NounError(f"{folder} holds no finished `sslecho pretrain`") from None
-    return Training(_toml(folder), result, _log(folder), run)
-
-
-def _log(folder: Path) -> list[dict[str, Any]]:
-    """The lines of the log that have all that is drawn; none where it is damaged."""
-    try:
-        lines = read_log(folder)
-    except ValueError:
-        return []
-    wanted = ("epoch", "loss", "images_per_s", "data_wait")
-    return [line for line in lines if all(isinstance(line.get(name), (int, float)) for name in wanted)]
-
-
-def _toml(folder: Path) -> dict[str, Any]:
-    """The one section of settings.toml."""
-    try:
-        sections = tomllib.loads((folder / "settings.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return next((section for section in sections.values() if isinstance(section, dict)), {})
+def _trained(folder: Path) -> Run:
+    run = Run.read(folder)
+    if not run.done:
+        raise NounError(f"{folder} holds no finished `sslecho pretrain`")
+    return run

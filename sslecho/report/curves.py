@@ -71,6 +71,7 @@ def draw_training(
     log: Sequence[Mapping[str, Any]],
     *,
     chance: float | None = None,
+    subtitles: Mapping[str, str] | None = None,
     theme: Theme = LIGHT,
     width: float = 9.4,
     dpi: int = DPI,
@@ -80,23 +81,29 @@ def draw_training(
     Args:
         log: lines of a run's log with epoch, loss, images_per_s, data_wait.
         chance: the loss of an encoder that can't tell frames apart.
+        subtitles: of the panels, by the log's field; without them those of pretraining.
     """
+    under = {"loss": "contrastive, on training frames", "images_per_s": "two views each", **(subtitles or {})}
     panels = (
-        ((0.05, 0.435), "Loss", "contrastive, on training frames", "loss"),
-        ((0.56, 0.17), "Images per second", "two views each", "images_per_s"),
+        ((0.05, 0.435), "Loss", under["loss"], "loss"),
+        ((0.56, 0.17), "Images per second", under["images_per_s"], "images_per_s"),
         ((0.81, 0.165), "Waiting for data", "share of the time", "data_wait"),
     )
     return _draw_by_epoch(log, panels, chance=chance, theme=theme, width=width, dpi=dpi)
 
 
 def draw_health(log: Sequence[Mapping[str, Any]], *, theme: Theme = LIGHT, width: float = 9.4, dpi: int = DPI) -> bytes:
-    """A PNG of `width` x 3 inches: accuracy by neighbors, effective rank and the gradient's norm, those that are known.
+    """A PNG of `width` x 3 inches: validation figures, effective rank and the gradient's norm, those that are known.
 
     Args:
-        log: lines of a run's log; those that a watch added to have effective_rank, and knn_accuracy where it is known.
+        log: lines of a run's log; those that a watch added to have effective_rank, and knn_accuracy where it is known;
+            those of a network that learns from labels val_balanced_accuracy or val_mse.
     """
     told = (
         ("Accuracy by neighbors", "balanced, validation clips", "knn_accuracy"),
+        ("Balanced accuracy", "validation clips", "val_balanced_accuracy"),
+        ("Mean squared error", "validation frames", "val_mse"),
+        ("Validation loss", "validation clips", "val_loss"),
         ("Effective rank", "of the embeddings of a fixed sample", "effective_rank"),
         ("Norm of the gradient", "of a step, before any clipping", "grad_norm"),
     )
@@ -144,7 +151,7 @@ def _draw_by_epoch(
         if field == "data_wait":
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
             top = max(top, 0.1)
-        if field == "knn_accuracy":
+        if field in ("knn_accuracy", "val_balanced_accuracy"):
             top = 1.0
         last = float(max(line["epoch"] for line in log))
         axes.set_ylim(0, top or 1.0)
@@ -240,7 +247,9 @@ def foot(figure: Figure, height: float, footer: str, stamp: str | None, theme: T
     """What the figure is of, and on the right what makes it doubtful."""
     figure.text(0.017, 0.16 / height, drawable(footer, longest=150), color=theme.muted, size=7.5, parse_math=False)
     if stamp:
-        figure.text(0.983, 0.16 / height, drawable(stamp, longest=100), color=theme.second, size=7.5, weight="bold",
+        # Both on one line of some 175 letters, or the stamp above.
+        line = 0.16 if len(footer) + len(stamp) < 160 else 0.36
+        figure.text(0.983, line / height, drawable(stamp, longest=100), color=theme.second, size=7.5, weight="bold",
                     ha="right", parse_math=False)  # fmt: skip
 
 

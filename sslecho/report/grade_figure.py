@@ -1,7 +1,8 @@
 """What a grader says of test clips: its grades against those given, and their course over some clips."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -21,6 +22,54 @@ class Course:
     name: str
     given: Float[np.ndarray, " n"]
     said: Float[np.ndarray, " n"]
+
+
+def draw_run(rows: Sequence[Mapping[str, Any]], result: Mapping[str, Any], *, theme: Theme = LIGHT) -> bytes:
+    """`draw_grades` of a run: its test frames, and clips of theirs from the least to the largest error.
+
+    Args:
+        rows: one a frame, as the predictions have them.
+        result: the figures of the run.
+    """
+    tested = [row for row in rows if row["split"] == "test" and row["grade"] is not None]
+    of_clips = {row["clip_id"] for row in tested}
+    clips: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["clip_id"] in of_clips:
+            clips.setdefault(row["clip_id"], []).append(row)
+    courses = [
+        Course(
+            str(of_clip[0]["label"] or "clip"),
+            np.array([np.nan if row["grade"] is None else row["grade"] for row in of_clip]),
+            np.array([row["predicted_grade"] for row in of_clip]),
+        )
+        for of_clip in clips.values()
+        if len(of_clip) > 1
+    ]
+    # Evenly over all by their error, the best first: a choice that flatters nobody.
+    courses.sort(key=lambda course: float(np.nanmean((course.given - course.said) ** 2)))
+    n = COURSES[0] * COURSES[1]
+    if len(courses) > n:
+        courses = [courses[place] for place in np.linspace(0, len(courses) - 1, n).round().astype(int)]
+    share = "" if result["mse_low"] is None else f" ({result['mse_low']:.2f}–{result['mse_high']:.2f})"
+    level, unit = result["level"], result["unit"]
+    few, narrow = (
+        len(tested) if level == "frame" else len(of_clips),
+        ", too few to trust it" if result["narrow"] else "",
+    )
+    given, said = (np.array([row[name] for row in tested], float) for name in ("grade", "predicted_grade"))
+    return draw_grades(
+        given,
+        said,
+        np.array([row["label"] for row in tested], dtype=object),
+        courses,
+        scale=(result["scale"][0], result["scale"][1]),
+        title=f"Mean squared error of {level}s {result['mse']:.2f}{share}; of always the same grade "
+        f"{result['mse_constant']:.2f}",
+        stamp=f"Left: {len(tested)} test frames. Right: test clips from the least to the largest error. "
+        f"{few} {level}s of {result['n_patients']} {unit}s scored; 95 % interval over {unit}s{narrow}.",
+        theme=theme,
+    )
 
 
 def draw_grades(

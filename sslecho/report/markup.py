@@ -1,11 +1,13 @@
 """HTML as text: everything that comes from a user is escaped here, in one place."""
 
 import base64
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any
 
 from sslecho.report.style import STYLE
+from sslecho.report.style_runs import STYLE_OF_RUNS
 
 # Nothing may be loaded and nothing may run, whatever slipped into the page.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -17,6 +19,11 @@ def text(value: Any) -> str:
     return escape(str(value), quote=True)
 
 
+def prose(words: Any) -> str:
+    """A sentence as HTML, with what stands between backticks as code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", text(words))
+
+
 def document(title: str, body: str) -> str:
     """A whole page that needs nothing beside it."""
     return (
@@ -24,16 +31,15 @@ def document(title: str, body: str) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{text(POLICY)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="generator" content="sslecho">\n'
-        f"<title>{text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+        f"<title>{text(title)}</title>\n<style>{STYLE}{STYLE_OF_RUNS}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 
-def section(anchor: str, title: str, intro: str, body: str) -> str:
-    """A part of the page; `intro` and `body` are HTML, `title` is text."""
+def section(anchor: str, title: str, intro: str, body: str, *, level: int = 2) -> str:
+    """A part of the page; `intro` and `body` are HTML, `title` is text and a heading of that level."""
     lead = f'<p class="intro">{intro}</p>\n' if intro else ""
-    return f'<section id="{text(anchor)}" aria-labelledby="{text(anchor)}-title">\n<h2 id="{text(anchor)}-title">' + (
-        f"{text(title)}</h2>\n{lead}{body}\n</section>"
-    )
+    head = f'<h{level} class="part" id="{text(anchor)}-title">{text(title)}</h{level}>'
+    return f'<section id="{text(anchor)}" aria-labelledby="{text(anchor)}-title">\n{head}\n{lead}{body}\n</section>'
 
 
 def picture(light: bytes, dark: bytes, *, alt: str, caption: str = "", wide: bool = False) -> str:

@@ -142,6 +142,7 @@ def _model(run: Run) -> Pairs:
     size = cfg.get("input_size")
     model, result = run.model, run.result
     sets = model.get("conformal")
+    gray = f"{cfg['mean'][0]:.4g}, {cfg['std'][0]:.4g}" if cfg.get("mean") else None
     pairs: Pairs = [
         ("made by", f"sslecho {run.command}"),
         ("method", run.identity.get("method")),
@@ -149,13 +150,13 @@ def _model(run: Run) -> Pairs:
         ("clip network", result.get("arch")),
         ("dimensions of an embedding", config.get("num_features")),
         ("input", None if not size else f"{size[0]} channel, {size[1]} × {size[2]} pixels, letterboxed"),
-        ("mean and spread of gray levels", None if not cfg.get("mean") else f"{cfg['mean'][0]:.4g}, {cfg['std'][0]:.4g}"),
+        ("mean and spread of gray levels", gray),
         ("kind", result.get("kind")),
         ("classes", list(result.get("classes") or ())),
         ("scale of grades", None if not result.get("scale") else f"{result['scale'][0]} to {result['scale'][1]}"),
         ("views", result.get("views")),
         ("numbers of clusters", run.meta.get("ks")),
-        ("temperature", result.get("temperature")),
+        ("temperature", None if result.get("temperature") is None else f"{result['temperature']:.3g}"),
         ("sets of classes", None if not sets else f"hold the truth for at least {100 * sets['level']:g} % of new "
          f"{run.unit}s, fitted on {sets['n_patients']}"),
     ]  # fmt: skip
@@ -168,7 +169,9 @@ def _use(run: Run) -> str:
         "cluster": "Use it to sort an archive for people to look at: clusters carry no name until somebody gives one.",
         "grade": "Use it to sort frames by quality on the scale above, for views and machines like those it learned.",
     }
-    return what.get(run.command, "Use it to sort and name clips of the classes above; it gives one of them to any clip.")
+    return what.get(
+        run.command, "Use it to sort and name clips of the classes above; it gives one of them to any clip."
+    )
 
 
 def _data(run: Run) -> Pairs:
@@ -235,7 +238,11 @@ def _provenance(run: Run) -> Pairs:
         ("frames hash", run.frames_hash),
         ("encoder hash", _inner(run.encoder, "sslecho").get("hash") or run.meta.get("encoder_hash")),
         ("model hash", run.model.get("sha256")),
-        *[(f"{name} hash", value) for name, value in hashes_in_words(run.identity) if name not in ("frames", "encoder")],
+        *[
+            (f"{name} hash", value)
+            for name, value in hashes_in_words(run.identity)
+            if name not in ("frames", "encoder")
+        ],
         ("sslecho", made.get("sslecho")),
         ("commit", made.get("commit")),
         ("Python", made.get("python")),

@@ -5,6 +5,7 @@ What is not there is noted, not fatal: a page of a run is drawn long after its s
 
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,8 +23,8 @@ from sslecho.train.log import read_log
 DEPTH = 3  # folders below the given one in which runs are looked for
 MOST_FOLDERS = 2000  # that are looked into: a folder of an archive may hold very many
 # The order of a page: what was learned, what came of it, what it is worth.
-ORDER = ("pretrain", "embed", "cluster", "propagate", "select", "probe", "finetune", "view", "grade",
-         "benchmark label-efficiency", "audit", "explain")  # fmt: skip
+ORDER = ("pretrain", "cluster", "propagate", "select", "probe", "finetune", "view", "grade",
+         "benchmark label-efficiency", "audit", "explain", "embed")  # fmt: skip
 HOLDS_RUNS = ("demo",)  # commands whose folder holds those of others
 
 
@@ -146,10 +147,8 @@ class Run:
         """The frames: where the run recorded them, else among the folders beside it; None where they are gone."""
         recorded = self.meta.get("store") or self.meta.get("store_path")
         places = [self.path / recorded] if recorded else []
-        try:
+        with suppress(OSError):
             places += sorted(file.parent for file in self.path.resolve().parent.glob("*/manifest.json"))
-        except OSError:
-            pass
         for place in places:
             try:
                 found = Store.open(place)
@@ -168,6 +167,13 @@ class Run:
     def unit(self) -> str:
         """What intervals resample: "patient", "sweep", or "clip" where no patient is known."""
         return str(self.result.get("unit") or "patient")
+
+    @property
+    def counts(self) -> str:
+        """What the figures are of: "12 clips of 5 patients"."""
+        n, units = int(self.result.get("n") or 0), int(self.result.get("n_patients") or 0)
+        words = ((n, self.level), (units, self.unit))
+        return " of ".join(f"{number:,} {noun}{'' if number == 1 else 's'}" for number, noun in words)
 
     @property
     def stamp(self) -> str | None:

@@ -24,7 +24,7 @@ main, header > div, footer > div { max-width: 1120px; margin: 0 auto; padding: 0
 a { color: var(--accent); text-underline-offset: 2px; }
 a:focus-visible, [tabindex]:focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; }
 h1, h2 { font-family: var(--serif); font-weight: 600; letter-spacing: -.012em; text-wrap: balance; }
-h1 { font-size: clamp(1.9rem, 4.6vw, 3.1rem); line-height: 1.1; margin: .3em 0 .45em; max-width: 24ch; }
+h1 { font-size: clamp(1.9rem, 4.6vw, 3.1rem); line-height: 1.1; margin: .3em 0 .45em; max-width: 28ch; }
 h2 { font-size: 1.65rem; line-height: 1.2; margin: 0 0 .3em; }
 h3 { font-size: 1rem; margin: 0; }
 p { margin: 0 0 .8em; }

@@ -56,6 +56,11 @@ def with_interval(value: float | None, low: float | None, high: float | None) ->
     return share(value) + (f" ({ends})" if ends else "")
 
 
+def signed(value: float) -> str:
+    """A difference with its sign and without its leading zero: +.12."""
+    return ("−" if value < 0 else "+") + share(abs(value))
+
+
 def sentence(words: str) -> str:
     """Words with a capital letter and a full stop."""
     words = words.strip()
