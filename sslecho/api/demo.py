@@ -10,6 +10,8 @@ from sslecho.api.embed import embed
 from sslecho.api.ingest import ingest_with_summary
 from sslecho.api.phantom import phantom
 from sslecho.api.pretrain import pretrain
+from sslecho.api.probe import probe
+from sslecho.api.propagate import propagate
 from sslecho.api.report import report
 from sslecho.api.settings import DemoSettings
 from sslecho.api.split import split
@@ -17,13 +19,15 @@ from sslecho.api.visualize import visualize
 from sslecho.config import build, identity, to_toml
 from sslecho.data.store import Store
 from sslecho.phantom.heart.views import VIEWS
-from sslecho.rundir import RunDir, say
+from sslecho.rundir import RunDir, say, write_text
 
 # Small enough for two cores and three minutes; a real run has more of everything. With so few steps a small
 # network, small pictures and small batches learn more than a ResNet-18 at 64 pixels does.
 FRAMES = 4
 PIXELS = 128
 CLUSTERS = (6, 12, 24, 48)
+LABELED_EACH = 4  # every fourth training patient is labeled, for propagation
+PRECISION = 0.8  # that is asked of propagated labels; an encoder of a minute can't keep .95
 LEARNING = {
     "backbone": "resnet10t",
     "image_size": 32,
@@ -35,7 +39,7 @@ LEARNING = {
 
 
 def demo(out: Path | str = "sslecho-demo", *, overwrite: bool = False, **options: Any) -> Path:
-    """Simulate an archive, ingest, split, pretrain, embed, cluster, draw; the same call again goes on.
+    """Simulate an archive, ingest, split, pretrain, embed, cluster, propagate, probe, draw; again: it goes on.
 
     Args:
         out: the folder that holds every step's result.
@@ -56,7 +60,7 @@ def demo(out: Path | str = "sslecho-demo", *, overwrite: bool = False, **options
         overwrite=overwrite,
     )
     if run.done:
-        return page if page.exists() else report(out / "clusters", page)
+        return page if page.exists() else report(out, page)
     began = time.monotonic()
     seconds: dict[str, float] = {}
 
@@ -111,8 +115,16 @@ def demo(out: Path | str = "sslecho-demo", *, overwrite: bool = False, **options
             out / "embeddings", out / "clusters", k=CLUSTERS, purity=True, seed=seed, device=settings.device
         ),
     )
+    few = step("label a few patients", lambda: _few_labels(store, out / "few_labels.csv"))
+    step(
+        "propagate their labels",
+        lambda: propagate(
+            out / "embeddings", out / "propagated", labels=str(few), precision=PRECISION, seed=seed, workers=workers
+        ),
+    )
+    step("probe the embeddings", lambda: probe(out / "embeddings", out / "probe", kind="knn", seed=seed))
     step("draw the map", lambda: visualize(out / "embeddings", out / "map.png", color="label", seed=seed))
-    step("write the report page", lambda: report(out / "clusters", page))
+    step("write the report page", lambda: report(out, page))
     run.finish(
         {
             "out": str(out),
@@ -137,6 +149,20 @@ def _split_once(store: Path, seed: int) -> Store:
     if any(word is not None for word in opened.column("split")):
         return opened
     return split(opened, test=0.4, val=0.0, seed=seed)
+
+
+def _few_labels(store: Path, path: Path) -> Path:
+    """Labels of every fourth training patient, as somebody would have given them; from the command line a CSV too."""
+    opened = Store.open(store)
+    clips, labels, owners, splits = (opened.column(name) for name in ("clip_id", "label", "unit_id", "split"))
+    few = set(sorted({owner for owner, name in zip(owners, splits, strict=True) if name == "train"})[::LABELED_EACH])
+    rows = [
+        f"{clip},{label}\n"
+        for clip, label, owner in zip(clips, labels, owners, strict=True)
+        if owner in few and label is not None
+    ]
+    write_text(path, "clip_id,label\n" + "".join(rows))
+    return path
 
 
 def _lines(scores: dict[str, Any], seconds: dict[str, float]) -> list[str]:

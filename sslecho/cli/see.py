@@ -19,7 +19,7 @@ def add_to(app: typer.Typer) -> None:
         call: Call,
         out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write.")] = Path("sslecho-demo"),
     ) -> Said:
-        """Do everything once on simulated ultrasound: archive, store, encoder, clusters, report page."""
+        """Do everything once on simulated ultrasound: archive, store, encoder, clusters, labels, report page."""
         from sslecho.api.demo import demo
 
         page = demo(out, overwrite=call.overwrite, **call.options)
@@ -72,11 +72,14 @@ def add_to(app: typer.Typer) -> None:
     @add_command(app, None, overwrite=False)
     def report(
         call: Call,
-        run: Annotated[Path, typer.Argument(help="A folder that `sslecho cluster` made.", show_default=False)],
+        run: Annotated[
+            Path, typer.Argument(help="A run's folder, or one that holds several runs.", show_default=False)
+        ],
         out: Out,
     ) -> Said:
-        """Draw one self-contained page of a run."""
+        """Draw one self-contained page of a run, or of all runs in a folder."""
         from sslecho.api.report import report_with_summary
 
         result = report_with_summary(run, out)
-        return Said(result, [], f"wrote {out}; open it in a browser")
+        lines = [f"{one['command']}: {one['title']}" for one in result["runs"]]
+        return Said(result, lines, f"wrote {out}; open it in a browser")

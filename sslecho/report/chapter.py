@@ -4,9 +4,10 @@ A kind of run is a file in `report/sections/`, named after its command, with a f
 `Chapter`. The page puts chapters together; it knows nothing of what is in them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sslecho.metrics.intervals import FEW_UNITS
 from sslecho.report.run_folder import Run
@@ -78,6 +79,11 @@ class Chapter:
     figures: list[Figure] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+
+
+def figure_of(name: str, result: Mapping[str, Any], key: str, **more: Any) -> Figure:
+    """A figure of a result, with the interval that stands beside it; `more` are the figure's other fields."""
+    return Figure(name, result.get(key), result.get(f"{key}_low"), result.get(f"{key}_high"), **more)
 
 
 def warnings_of(run: Run, *more: str) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sslecho.report.bars import bars
 from sslecho.report.cards import ITEMS_NAMED, Card
-from sslecho.report.chapter import Figure, Part
+from sslecho.report.chapter import Figure, Part, figure_of
 from sslecho.report.cluster_run import ClusterRun
 from sslecho.report.figure import color_of
 from sslecho.report.headline import Headline, name_of, percent
@@ -40,7 +40,7 @@ def result_part(run: ClusterRun, said: Headline) -> Part:
     """The headline's figure beside its baselines, and what may be said of it."""
     mark = run.most_frequent
     figures = [
-        Figure(encoder_name(run), *(said.entry.get(f"transfer_purity{end}") for end in ("", "_low", "_high")), mark),
+        figure_of(encoder_name(run), said.entry, "transfer_purity", mark=mark),
         *(Figure(one.name.removeprefix("the "), one.value, one.low, one.high, mark) for one in said.comparisons),
     ]
     key = "" if mark is None else f"the most frequent label for every {run.level}: {share(mark)}"

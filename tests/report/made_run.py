@@ -148,6 +148,7 @@ def _write_clusters(
             "groups": "patient" if unit == "patient" else f"{unit}s",
             "split": "test" if purity else "all",
             "n_unlabelled": len(items) - len(labels),
+            **({"classes": {name: labels.count(name) for name in sorted(set(labels))}} if purity else {}),
         },
     )
     write_predictions(

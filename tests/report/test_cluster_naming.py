@@ -2,18 +2,18 @@
 
 import io
 import json
-from importlib import import_module
 
 import numpy as np
 import pytest
 from PIL import Image
 from report.made_run import KS, entry, make_run
+from report.test_page import without_figures
 
 from sslecho.report.cluster_naming import draw_naming
-from sslecho.report.cluster_run import ClusterRun
 from sslecho.report.curves import draw_scores
 from sslecho.report.figure import LIGHT
 from sslecho.report.page import build_page
+from sslecho.report.run_folder import Run
 
 AGREEMENT = 2 / 3
 
@@ -81,12 +81,10 @@ def test_purity_has_a_band_where_there_is_an_interval():
 
 @pytest.fixture
 def words(tmp_path, monkeypatch):
-    page = import_module("sslecho.report.page")
-    for name in ("draw_map", "draw_scores", "draw_training", "draw_health", "draw_naming"):
-        monkeypatch.setattr(page, name, lambda *_, **__: b"png")
+    without_figures(monkeypatch)
 
     def read(**options):
-        return build_page(ClusterRun.read(add_more(make_run(tmp_path), **options)), None)
+        return build_page([Run.read(add_more(make_run(tmp_path), **options))]).html
 
     return read
 

@@ -1,7 +1,7 @@
 """A clustering: do the clusters hold in other people, what are they, and what would naming them cost?"""
 
 from sslecho.report.cards import MOST_BYTES, add_thumbnails, cards_of
-from sslecho.report.chapter import Chapter, Figure, Part, Room
+from sslecho.report.chapter import Chapter, Figure, Part, Room, figure_of
 from sslecho.report.cluster_figures import curves_part, layout_of, maps_part, naming_part
 from sslecho.report.cluster_groups import groups_part
 from sslecho.report.cluster_parts import METHODS, clusters_part, encoder_name, result_part
@@ -55,10 +55,8 @@ def cluster(run: Run, room: Room) -> Chapter:
 
 def _figures(run: ClusterRun, said: Headline) -> list[Figure]:
     mark, name = run.most_frequent, "one label for all"
-    entry = said.entry
-    own = (entry.get(f"transfer_purity{end}") for end in ("", "_low", "_high"))
     return [
-        Figure(f"Transfer purity, k = {run.chosen_k}", *own, mark, name),
+        figure_of(f"Transfer purity, k = {run.chosen_k}", said.entry, "transfer_purity", mark=mark, mark_name=name),
         *(Figure(one.name.removeprefix("the "), one.value, one.low, one.high, mark, name) for one in said.comparisons),
     ]
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sslecho.report.bars import bars
-from sslecho.report.chapter import Chapter, Figure, Part, Room, warnings_of
+from sslecho.report.chapter import Chapter, Figure, Part, Room, figure_of, warnings_of
 from sslecho.report.class_table import figure_cell
 from sslecho.report.grade_figure import draw_run
 from sslecho.report.markup import counted, text
@@ -60,7 +60,7 @@ def _said(figures: Mapping[str, Any], metric: str) -> str:
 
 def _figures(result: Mapping[str, Any]) -> list[Figure]:
     shares = [
-        Figure(name, result.get(key), result.get(f"{key}_low"), result.get(f"{key}_high"), 0.0, "no agreement")
+        figure_of(name, result, key, mark=0.0, mark_name="no agreement")
         for key, name in (("qwk", "Weighted kappa"), ("spearman", "Spearman"))
         if result.get(key) is not None
     ]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sslecho.report.bars import bars
-from sslecho.report.chapter import Chapter, Figure, Part, Room, warnings_of
+from sslecho.report.chapter import Chapter, Figure, Part, Room, figure_of, warnings_of
 from sslecho.report.cluster_parts import METHODS
 from sslecho.report.headline import BASELINE_NAMES
 from sslecho.report.markup import counted, text
@@ -67,11 +67,11 @@ def _figures(result: Mapping[str, Any]) -> list[Figure]:
         rank = result.get("effective_rank")
         return [] if rank is None else [Figure("Effective rank", rank, is_share=False)]
     found = [_figure("This encoder", result)]
-    return found + [_figure(OTHERS.get(name, name), row) for name, row in (result.get("baselines") or {}).items()]
+    return found + [_figure(str(OTHERS.get(name, name)), row) for name, row in (result.get("baselines") or {}).items()]
 
 
 def _figure(name: str, row: Mapping[str, Any]) -> Figure:
-    return Figure(name, row["knn_accuracy"], row.get("knn_accuracy_low"), row.get("knn_accuracy_high"))
+    return figure_of(name, row, "knn_accuracy")
 
 
 def _verdict_part(run: Run) -> Part:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sslecho.report.bars import bars
-from sslecho.report.chapter import Chapter, Figure, Part, Room, warnings_of
+from sslecho.report.chapter import Chapter, Figure, Part, Room, figure_of, warnings_of
 from sslecho.report.markup import counted, text
 from sslecho.report.reliability_charts import coverage_chart
 from sslecho.report.run_folder import Run
@@ -47,11 +47,7 @@ def propagate(run: Run, room: Room) -> Chapter:
 
 
 def _figures(result: Mapping[str, Any]) -> list[Figure]:
-    return [
-        Figure(name, result.get(key), result.get(f"{key}_low"), result.get(f"{key}_high"))
-        for key, name in SHOWN.items()
-        if result.get(key) is not None
-    ]
+    return [figure_of(name, result, key) for key, name in SHOWN.items() if result.get(key) is not None]
 
 
 def _facts(run: Run) -> list[tuple[str, str, str]]:
