@@ -12,7 +12,7 @@ from report.test_page import Walk, without_figures
 
 from sslecho.api.report import report, report_with_summary
 from sslecho.report.chart import Axes, Line, chart
-from sslecho.report.confusion import confusion_of, worst_pairs
+from sslecho.report.confusion_table import confusion_of, worst_pairs
 from sslecho.report.page import build_page
 from sslecho.report.run_folder import Run, find_runs
 from sslecho.report.sections import SECTIONS
