@@ -185,6 +185,6 @@ def test_the_worst_are_of_several_patients():
 
 
 def test_a_chart_puts_points_where_they_belong():
-    drawn = chart([Line([0.0, 1.0], [0.0, 1.0], radius=[3, 3])], Axes("x <", "y"), title="t", alt="a")
+    drawn = chart([Line([0.0, 1.0], [0.0, 1.0], radius=[3.0, 3.0])], Axes("x <", "y"), title="t", alt="a")
     assert re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', drawn) == [("46.0", "294.0"), ("504.0", "12.0")]
     assert "x &lt;" in drawn
