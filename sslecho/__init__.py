@@ -35,6 +35,7 @@ _HOMES = {
     "probe": "sslecho.api.probe",
     "propagate": "sslecho.api.propagate",
     "report": "sslecho.api.report",
+    "review": "sslecho.api.review",
     "select": "sslecho.api.select",
     "split": "sslecho.api.split",
     "view": "sslecho.api.view",

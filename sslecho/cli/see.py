@@ -1,10 +1,11 @@
-"""Commands to look with: demo, doctor, check, augmentations, visualize, report."""
+"""Commands to look with: demo, doctor, check, augmentations, visualize, report, review."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sslecho.api.review_settings import ReviewSettings
 from sslecho.api.settings import AugmentationsSettings, CheckSettings, DemoSettings, VisualizeSettings
 from sslecho.cli.command import Call, Out, Said, add_command, result_of
 from sslecho.cli.data import StoreArgument
@@ -83,3 +84,21 @@ def add_to(app: typer.Typer) -> None:
         result = report_with_summary(run, out)
         lines = [f"{one['command']}: {one['title']}" for one in result["runs"]]
         return Said(result, lines, f"wrote {out}; open it in a browser")
+
+    @add_command(app, ReviewSettings, overwrite=False)
+    def review(
+        call: Call,
+        run: Annotated[
+            Path, typer.Argument(help="A folder that `sslecho cluster` or `propagate` made.", show_default=False)
+        ],
+        out: Annotated[
+            Path | None,
+            typer.Option("--out", "-o", help="The folder to keep the review in; RUN/review if none is named."),
+        ] = None,
+    ) -> Said:
+        """Name clusters and correct labels on a web page of this machine; writes labels.csv when it is closed."""
+        from sslecho.api.review import review_with_summary
+
+        result = review_with_summary(run, out, **call.options)
+        closing = f"wrote {result['labels_csv']}; next: sslecho probe EMB --labels {result['labels_csv']} -o probe"
+        return Said(result, [result["said"]], closing)

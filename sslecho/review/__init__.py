@@ -1,0 +1,1 @@
+"""The local web page for naming clusters, correcting labels and checking them by hand."""
