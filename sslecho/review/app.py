@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from sslecho.errors import InputError, SslechoError
 from sslecho.review.desk import Desk
 from sslecho.review.guard import Guard, Sessions
+from sslecho.review.summary import percent
 from sslecho.review.views import Views
 
 HERE = Path(__file__).parent
@@ -45,7 +46,7 @@ def make_app(desk: Desk, *, sessions: Sessions, hosts: Sequence[str], cookie: st
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    pages.filters["percent"] = lambda share: f"{share:.0%}"
+    pages.filters["percent"] = percent
     lock = threading.RLock()  # one action at a time, and no page is drawn half before and half after it
     views = Views(desk)
 
@@ -101,8 +102,17 @@ def make_app(desk: Desk, *, sessions: Sessions, hosts: Sequence[str], cookie: st
         with lock:
             done = desk.do(said)
             undo, redo = desk.log.can
-            summary = desk.figures()["said"]
-        return JSONResponse({"saved": done.event, "said": done.said, "summary": summary, "undo": undo, "redo": redo})
+            found = desk.figures()
+        return JSONResponse(
+            {
+                "saved": done.event,
+                "said": done.said,
+                "summary": found["said"],
+                "coverage": found["coverage"],
+                "undo": undo,
+                "redo": redo,
+            }
+        )
 
     async def write(request: Request) -> Response:
         try:

@@ -94,8 +94,8 @@ class Audit:
             labels = board.labels[rows]
         if not len(rows):
             raise InputError(
-                "there is no label to check: name a cluster first; those whose label was known, or that were looked at one by "
-                "one, are not audited"
+                "there is no label to check: name a cluster first; those whose label was known, or that were "
+                "looked at one by one, are not audited"
             )
         before = len(board.log.state["audit_item"])
         places = np.arange(max(before, len(rows)), dtype=np.int32)

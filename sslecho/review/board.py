@@ -23,6 +23,8 @@ OPEN, ACCEPTED, REJECTED = NOTHING, 1, 2
 DECISIONS = {"accept": ACCEPTED, "reject": REJECTED, "clear": OPEN}
 DONE = {"accept": "Accepted", "reject": "Rejected", "clear": "Cleared"}
 
+FIELDS = ("group", "name", "label", "decision")  # all that labels depend on
+
 Ids = Int32[np.ndarray, " m"]
 
 
@@ -90,6 +92,9 @@ class Board:
     @property
     def labels(self) -> Int32[np.ndarray, " n"]:
         """The label of each item, by the rules on top of this file."""
+        return self.log.kept("labels", FIELDS, self._labels)
+
+    def _labels(self) -> Int32[np.ndarray, " n"]:
         by_name, decision = self.by_name, self.decision
         guessed = np.where((decision == REJECTED) | self.items.in_test, NOTHING, by_name)
         label = np.where(self.known >= 0, self.known, guessed)

@@ -85,7 +85,7 @@ class Desk:
 
     def figures(self) -> dict[str, Any]:
         """What the naming bought, with `said`, a sentence."""
-        found = figures(self.board, self.audit)
+        found = self.log.kept("figures", list(self.log.state), lambda: figures(self.board, self.audit))
         return {**found, "said": sentence(found)}
 
     def export(self) -> dict[str, Any]:

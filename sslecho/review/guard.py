@@ -37,12 +37,14 @@ HEADERS = {
 }
 MOST_BYTES = 1 << 20  # of a request: an action on 100,000 items is half of it
 LOCKED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>sslecho review</title>
+<link rel="icon" href="/static/icon.svg">
 <link rel="stylesheet" href="/static/review.css">
 <main class="alone"><h1>This page needs its address</h1>
 <p>Open the address that <code>sslecho review</code> has printed in its terminal. Each address works once, for one
 browser; a new one is printed when it was used.</p></main></html>"""
 ENTERED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>sslecho review</title>
-<meta http-equiv="refresh" content="0; url=/"><link rel="stylesheet" href="/static/review.css">
+<meta http-equiv="refresh" content="0; url=/"><link rel="icon" href="/static/icon.svg">
+<link rel="stylesheet" href="/static/review.css">
 <main class="alone"><p><a href="/">Go on to the review</a></p></main></html>"""
 
 

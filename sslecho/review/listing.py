@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from sslecho.metrics.naming_cost import viewing_order
-from sslecho.review.board import ACCEPTED, OPEN, REJECTED, Board
+from sslecho.review.board import ACCEPTED, FIELDS, OPEN, REJECTED, Board
 from sslecho.review.neighbors import Neighbors
 
 ORDERS = {
@@ -64,9 +64,9 @@ class Listing:
 
     def __init__(self, board: Board, neighbors: Neighbors):
         self._board, self._neighbors = board, neighbors
-        self._made_of: object = None
+        self._ordered = np.full(len(board.items), -1, np.int32)  # the groups that `_typical` was made of
         self._typical: dict[int, Int64[np.ndarray, " m"]] = {}
-        self._units: dict[int, int] = {}
+        self._n_units: dict[int, int] = {}
 
     def items(self, group: int, *, show: str, order: str) -> Int64[np.ndarray, " m"]:
         """The items of a group that `show` names, in this order."""
@@ -83,24 +83,48 @@ class Listing:
 
     def cards(self, *, order: str) -> list[GroupCard]:
         """All groups that have items."""
+        cards = self._board.log.kept("cards", FIELDS, lambda: self._cards(np.arange(len(self._board.items))))
+        keys = {
+            "size": lambda card: -card.n,
+            "unnamed": lambda card: (bool(card.name), -card.n),
+            "uncertain": lambda card: card.confidence,
+            "disagreement": lambda card: -card.disagreement,
+            "number": lambda card: card.group,
+        }
+        return sorted(cards, key=keys[order])
+
+    def card(self, group: int) -> GroupCard | None:
+        """One group; None where it has no items."""
+        return next(iter(self._cards(self._board.members(group))), None)
+
+    def beside(self, group: int) -> tuple[int | None, int | None]:
+        """The next larger and the next smaller group, of those that have items."""
+        n = np.bincount(self._board.group)
+        ordered = np.argsort(-n, kind="stable")[: int((n > 0).sum())].tolist()
+        if group not in ordered:
+            return None, None
+        place = ordered.index(group)
+        return ordered[place - 1] if place else None, ordered[place + 1] if place + 1 < len(ordered) else None
+
+    def _cards(self, rows: Int64[np.ndarray, " m"]) -> list[GroupCard]:
+        """The groups of these items, which are all that their groups have."""
         self._refresh()
-        board, items = self._board, self._board.items
-        group, n_groups = board.group, len(board.name_of_group)
-        settled = (board.decision != OPEN) | (board.own >= 0)
+        board, n_groups = self._board, len(self._board.name_of_group)
+        group, disputed = board.group[rows], board.disputed[rows]
+        settled = (board.decision[rows] != OPEN) | (board.own[rows] >= 0)
         n, n_settled, n_disputed = (
-            np.bincount(group[mask], minlength=n_groups) for mask in (slice(None), settled, board.disputed)
+            np.bincount(group[mask], minlength=n_groups) for mask in (slice(None), settled, disputed)
         )
-        everything = np.arange(len(items))
-        shares = self._disagreement(everything)
-        sums = [np.bincount(group, weights=w, minlength=n_groups) for w in (items.confidences, shares)]
-        known = _most_frequent(group, board.known, n_groups)
-        cards = [
+        weights = (board.items.confidences[rows], self._disagreement(rows))
+        sums = [np.bincount(group, weights=w, minlength=n_groups) for w in weights]
+        known = _most_frequent(group, board.known[rows], n_groups)
+        return [
             GroupCard(
                 group=g,
                 title=board.title(g),
                 name=board.log.word(int(board.name_of_group[g])) or "",
                 n=int(n[g]),
-                n_units=self._units[g],
+                n_units=self._n_units[g],
                 n_settled=int(n_settled[g]),
                 n_disputed=int(n_disputed[g]),
                 confidence=float(sums[0][g] / n[g]),
@@ -110,14 +134,6 @@ class Listing:
             )
             for g in np.flatnonzero(n).tolist()
         ]
-        keys = {
-            "size": lambda card: -card.n,
-            "unnamed": lambda card: (bool(card.name), -card.n),
-            "uncertain": lambda card: card.confidence,
-            "disagreement": lambda card: -card.disagreement,
-            "number": lambda card: card.group,
-        }
-        return sorted(cards, key=keys[order])
 
     def _shown(self, rows: Int64[np.ndarray, " m"]) -> list[int]:
         first = rows[:256]
@@ -143,20 +159,22 @@ class Listing:
         return self._neighbors.disagreement(self._board.group, self._board.name_of_group, rows)
 
     def _refresh(self) -> None:
-        """Order the items of all groups anew after a merge or split: the log replaces an array that it changes."""
-        group = self._board.group
-        if self._made_of is group:
+        """Order the items of groups anew whose members have changed since the last time."""
+        group, before, items = self._board.group, self._ordered, self._board.items
+        if group is before:
             return
-        items = self._board.items
-        rows = viewing_order(group, items.confidences, items.units)
-        ordered = group[rows]
-        starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-        parts = np.split(rows, starts[1:])
-        self._typical = {int(group[part[0]]): part for part in parts if len(part)}
-        pairs = np.unique(group.astype(np.int64) * (int(items.units.max(initial=0)) + 1) + items.units)
-        n_units = np.bincount(pairs // (int(items.units.max(initial=0)) + 1))
-        self._units = {g: int(n_units[g]) for g in self._typical}
-        self._made_of = group
+        changed = group != before
+        touched = {*group[changed].tolist(), *before[changed].tolist()}
+        for number in touched:
+            self._typical.pop(number, None)
+        rows = np.flatnonzero(np.isin(group, list(touched)))
+        rows = rows[viewing_order(group[rows], items.confidences[rows], items.units[rows])]
+        starts = np.flatnonzero(np.diff(group[rows], prepend=-1))
+        for part in np.split(rows, starts[1:]):
+            if len(part):
+                self._typical[int(group[part[0]])] = part
+                self._n_units[int(group[part[0]])] = len(np.unique(items.units[part]))
+        self._ordered = group
 
 
 def _most_frequent(group: np.ndarray, known: np.ndarray, n_groups: int) -> dict[int, tuple[int, float]]:

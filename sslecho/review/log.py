@@ -13,10 +13,10 @@ whenever the process or the machine stops (WAL, synchronous = FULL). To undo is 
 import datetime
 import sqlite3
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Int32
@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS changes (
   after BLOB NOT NULL, PRIMARY KEY (event, field));
 """
 NOTHING = -1
+T = TypeVar("T")
 Start = Callable[[Callable[[str | None], int]], Mapping[str, Int32[np.ndarray, " _"]]]
 
 
@@ -58,6 +59,7 @@ class Log:
     def __init__(self, connection: sqlite3.Connection, path: Path):
         self._connection, self._path = connection, path
         self.state: dict[str, Int32[np.ndarray, " _"]] = {}
+        self._kept: dict[str, tuple[list[np.ndarray], Any]] = {}
         self._words = [word for _, word in connection.execute("SELECT code, word FROM words ORDER BY code")]
         self._codes = {word: code for code, word in enumerate(self._words)}
 
@@ -160,6 +162,14 @@ class Log:
         for field, ids, _, after in wanted:
             self._write(field, ids, after)
         return number
+
+    def kept(self, name: str, fields: Sequence[str], make: Callable[[], T]) -> T:
+        """What `make` makes of these fields, made anew only after one of them has changed."""
+        of = [self.state[field] for field in fields]
+        held = self._kept.get(name)
+        if held is None or any(a is not b for a, b in zip(held[0], of, strict=True)):
+            held = self._kept[name] = (of, make())
+        return held[1]
 
     def undo(self) -> Event | None:
         """Take the last action back; None where nothing is left."""

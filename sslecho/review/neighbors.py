@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int32, Int64
 
-from sslecho.embed.index.choose import build_index
+from sslecho.embed.index.flat import FlatIndex
 from sslecho.review.items import ReviewItems
 from sslecho.rundir import say
 
@@ -83,7 +83,7 @@ def _around(items: ReviewItems) -> Int32[np.ndarray, "n m"]:
     assert items.vectors is not None
     n = len(items)
     sample = np.sort(np.random.default_rng(0).choice(n, min(n, GALLERY), replace=False))
-    index = build_index(np.asarray(items.vectors[sample]), kind="exact")
+    index = FlatIndex.build(np.asarray(items.vectors[sample]))
     around = np.full((n, AROUND), -1, np.int32)
     for start in range(0, n, PIECE):
         _, found = index.search(

@@ -48,12 +48,15 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         InputError: the address is taken or is not this machine's.
     """
+    bound = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         bound = socket.socket(family, kind, protocol)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
     except OSError as error:
+        if bound is not None:
+            bound.close()
         raise InputError(
             f"--host {host} --port {port} can't be served on ({error.strerror}); "
             "name another --port, or 0 for a free one"
@@ -80,3 +83,11 @@ def serve(
     announce(f"http://{named}/?token={sessions.token}")
     with suppress(KeyboardInterrupt):  # how the page is closed
         uvicorn.Server(config).run(sockets=[bound])
+
+
+def _is_every_address(host: str) -> bool:
+    """Whether the address stands for all that the machine has."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False

@@ -11,8 +11,8 @@ from sslecho.review.board import ACCEPTED, REJECTED, Board
 def figures(board: Board, audit: Audit) -> dict[str, Any]:
     """The figures, JSON-ready. The archive is all items but those of test patients.
 
-    `coverage` is what names and hands reached of it, `n_labeled` the rows of labels.csv, which has labels that were known
-    before, too; `known_agreement` the share of known labels that the names agree with.
+    `coverage` is what names and hands reached of it, `n_labeled` the rows of labels.csv, in which labels that were
+    known before stand, too; `known_agreement` the share of known labels that the names agree with.
     """
     items = board.items
     pool = ~items.in_test
@@ -32,7 +32,7 @@ def figures(board: Board, audit: Audit) -> dict[str, Any]:
         "unit": items.unit,
         "split": "all but test" if items.in_test.any() else "all",
         "n": n_pool,
-        "n_patients": len(np.unique(items.units[pool])),
+        "n_patients": int((np.bincount(items.units[pool]) > 0).sum()),
         "n_labeled": int((labels >= 0).sum()),
         "n_covered": n_covered,
         "coverage": n_covered / n_pool,
@@ -59,14 +59,21 @@ def sentence(said: dict[str, Any]) -> str:
     named = f"{names} name{'' if names == 1 else 's'}"
     if n_named != names:
         named += f" on {n_named} clusters"
-    text = f"{named} → {said['coverage']:.0%} of {counted}"
+    text = f"{named} → {percent(said['coverage'])} of {counted}"
     if said["known_agreement"] is not None:
-        text += f"; known labels agree in {said['known_agreement']:.0%}"
+        text += f"; known labels agree in {percent(said['known_agreement'])}"
     found = said["audit"]
     if found is None:
         return f"{text}; not audited yet"
-    text += (
-        f"; audited precision {found['precision']:.0%}, 95 % interval "
-        f"{found['precision_low']:.0%}–{found['precision_high']:.0%} ({found['errors']} of {found['checked']} wrong)"
-    )
+    low, high = 100 * found["precision_low"], percent(found["precision_high"])
+    text += f"; audited precision {percent(found['precision'])}, 95 % interval {low:.0f}–{high}"
+    text += f" ({found['errors']} of {found['checked']} wrong)"
     return text + ("; names have changed since" if found["out_of_date"] else "")
+
+
+def percent(share: float) -> str:
+    """A share in whole percent; never "100 %" of what is not all, nor "0 %" of what is not nothing."""
+    rounded = f"{100 * share:.0f} %"
+    if rounded == "100 %" and share < 1:
+        return "> 99 %"
+    return "< 1 %" if rounded == "0 %" and share > 0 else rounded

@@ -67,7 +67,7 @@ class Views:
         items = desk.items
         title = f"{items.k} clusters" if items.k else "propagated labels"
         stamp = "" if items.unit == "patient" else f"groups = {items.unit}s, not patients"
-        names = [desk.log.words[code] for code in np.unique(desk.board.labels).tolist() if code >= 0]
+        used = {*desk.figures()["labels"], *map(desk.log.word, desk.board.name_of_group.tolist())}
         return {
             "can_undo": undo,
             "can_redo": redo,
@@ -77,7 +77,7 @@ class Views:
             "run_title": title,
             "stamp": stamp,
             "notes": items.notes,
-            "known_names": sorted({*names, *(desk.log.words[c] for c in desk.board.name_of_group.tolist() if c >= 0)}),
+            "known_names": sorted(word for word in used if word),
             "has_pictures": items.store is not None,
         }
 
@@ -94,23 +94,20 @@ class Views:
         show, order = _one_of(asked.get("show"), SHOWS, "all"), _one_of(asked.get("order"), ORDERS, "typical")
         rows = desk.listing.items(group, show=show, order=order)
         page, some = _page(rows, asked, ITEMS_A_PAGE)
-        cards = desk.listing.cards(order="size")
-        place = next((i for i, card in enumerate(cards) if card.group == group), None)
-        others = [cards[i].group if place is not None and 0 <= i < len(cards) else None
-                  for i in ((place or 0) - 1, (place or 0) + 1)]  # fmt: skip
+        before, after = desk.listing.beside(group)
         return {
             "group": group,
             "title": desk.board.title(group),
             "name": desk.log.word(int(desk.board.name_of_group[group])) or "",
-            "card": cards[place] if place is not None else None,
+            "card": desk.listing.card(group),
             "tiles": self.tiles(some.tolist()),
             "page": page,
             "show": show,
             "shows": SHOWS,
             "order": order,
             "orders": ORDERS,
-            "group_before": others[0],
-            "group_after": others[1],
+            "group_before": before,
+            "group_after": after,
         }
 
     def item(self, item: int) -> dict[str, Any]:

@@ -48,6 +48,7 @@ async function send(action, stay) {
     return null;
   }
   $("#summary").textContent = answer.summary;
+  $(".bought progress").value = answer.coverage;
   $('[data-do="undo"]').disabled = !answer.undo;
   $('[data-do="redo"]').disabled = !answer.redo;
   if (!stay) await refresh();
