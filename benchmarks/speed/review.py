@@ -26,6 +26,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ class Server:
         threading.Thread(target=self._read, daemon=True).start()
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         self.cookie = self.csrf = ""
+        self._asked = 0.0
         answer = self._ask("GET", f"/?token={self.token}")
         self.cookie = answer[1]["set-cookie"].split(";")[0]
         self.csrf = re.search(r'name="csrf" content="([^"]+)"', self.get("/"))[1]  # pyright: ignore
@@ -84,6 +86,9 @@ class Server:
         if body is not None:
             origin = f"http://127.0.0.1:{self.port}"
             headers |= {"Origin": origin, "X-CSRF-Token": self.csrf, "Content-Type": "application/json"}
+        if time.monotonic() - self._asked > 3:  # the server ends what was idle for five seconds
+            self.connection.close()
+        self._asked = time.monotonic()
         self.connection.request(method, path, body, headers)
         answer = self.connection.getresponse()
         return answer.status, answer.headers, answer.read()
@@ -228,25 +233,23 @@ def kill_often(run: Path, n_kills: int) -> tuple[int, int]:
     """Kill the server while actions come in; returns how many actions were answered as saved, and how many are gone."""
     rng = np.random.default_rng(SEED)
     n_saved = n_lost = 0
+    shown = ""
     shutil.rmtree(run / "review", ignore_errors=True)
-    for kill in range(n_kills):
+    for kill in range(n_kills + 1):
         server = Server(run)
+        n_lost += bool(shown) and f"“{shown}”" not in server.get("/history")
+        if kill == n_kills:
+            server.stop()
+            break
         timer = threading.Timer(float(rng.uniform(0.05, 1.5)), server.process.kill)
         timer.start()
-        shown: dict[str, Any] = {}
-        try:
-            for n in range(10_000):
+        with suppress(OSError, http.client.HTTPException):
+            for n in range(1_000_000):
                 name = f"name {kill} {n}"
-                answer = server.do(do="name", group=int(rng.integers(K)), name=name)
-                shown, n_saved = {"event": answer["saved"], "name": name}, n_saved + 1
-        except (OSError, http.client.HTTPException):
-            pass
+                server.do(do="name", group=int(rng.integers(K)), name=name)
+                shown, n_saved = name, n_saved + 1
         timer.join()
         server.process.wait()
-        after = Server(run)
-        history = after.get("/history")
-        n_lost += bool(shown) and f"“{shown['name']}”" not in history
-        after.stop(signal.SIGKILL)
     return n_saved, n_lost
 
 

@@ -9,6 +9,7 @@ After `sslecho propagate` the sample is the audit.csv that it drew, and `propaga
 
 import csv
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -198,5 +199,5 @@ def read_audit(path: Path) -> list[dict[str, str]]:
         raise InputError(f"{path.name} can't be read ({error.strerror}); run `sslecho propagate` again") from None
 
 
-def _frames(items: ReviewItems) -> list[int | None]:
+def _frames(items: ReviewItems) -> Sequence[int | None]:
     return items.frames if items.level == "frame" else [None] * len(items)

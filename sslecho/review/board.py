@@ -16,7 +16,7 @@ from jaxtyping import Bool, Int32, Int64
 
 from sslecho.errors import InputError
 from sslecho.review.items import ReviewItems
-from sslecho.review.log import NOTHING, Event, Log
+from sslecho.review.log import NOTHING, Change, Event, Log
 from sslecho.review.words import clean_label
 
 OPEN, ACCEPTED, REJECTED = NOTHING, 1, 2
@@ -232,7 +232,7 @@ class Board:
             raise InputError(nothing)
         return Done(event.id, f"{word}: {event.said}")
 
-    def _act(self, kind: str, said: str, **changes: tuple[Ids, Ids]) -> Done:
+    def _act(self, kind: str, said: str, **changes: Change) -> Done:
         event = self.log.act(kind, said, changes)
         return Done(event, said if event is not None else "Nothing to change: it is so already")
 

@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS changes (
 """
 NOTHING = -1
 T = TypeVar("T")
+Change = tuple[Int32[np.ndarray, " _"], Int32[np.ndarray, " _"]]  # the places of a field, and what they are to hold
 Start = Callable[[Callable[[str | None], int]], Mapping[str, Int32[np.ndarray, " _"]]]
 
 
@@ -75,16 +76,17 @@ class Log:
         Raises:
             InputError: the log is of another run, another process has it open, or the folder can't be written.
         """
+        connection = None
         try:
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
             # Exclusive: the lock is the kernel's and goes with the process; a second one is refused at once.
             for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL"):
                 connection.execute(f"PRAGMA {pragma}")
             connection.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
-        except sqlite3.OperationalError as error:
-            raise _cant_open(path, error) from None
         except sqlite3.DatabaseError as error:
-            raise InputError(f"{path} is no review ({error}); move it away, or name another --out") from None
+            if connection is not None:
+                connection.close()
+            raise _cant_open(path, error) from None
         _same_run(connection, path, identity)
         log = cls(connection, path)
         log.state = {name: values.astype(np.int32) for name, values in start(log.code_of).items()}
@@ -124,9 +126,7 @@ class Log:
         """All labels by their numbers."""
         return self._words
 
-    def act(
-        self, kind: str, said: str, changes: Mapping[str, tuple[Int32[np.ndarray, " m"], Int32[np.ndarray, " m"]]]
-    ) -> int | None:
+    def act(self, kind: str, said: str, changes: Mapping[str, Change]) -> int | None:
         """Save an action, then do it; what had been undone can't be done again after it.
 
         Args:
@@ -185,7 +185,7 @@ class Log:
         found = self._connection.execute(
             "SELECT * FROM events WHERE id < ? ORDER BY id DESC LIMIT ?", (bound, most)
         ).fetchall()
-        return [Event(*row[:4], bool(row[4])) for row in found]
+        return [Event(number, at, kind, said, bool(undone)) for number, at, kind, said, undone in found]
 
     @property
     def last(self) -> int | None:
@@ -210,7 +210,8 @@ class Log:
             f"SELECT field, ids, {column} FROM changes WHERE event = ?", (row[0],)
         ):
             self._write(field, _unpacked(ids), _unpacked(values))
-        return Event(*row[:4], undone)
+        number, at, kind, said, _ = row
+        return Event(number, at, kind, said, undone)
 
     def _committed(self, rows: list[tuple[str, tuple]]) -> None:
         """All of it on the disk, or nothing."""
@@ -261,7 +262,9 @@ def _same_run(connection: sqlite3.Connection, path: Path, identity: str) -> None
 def _cant_open(path: Path, error: sqlite3.Error) -> InputError:
     if "locked" in str(error):
         return InputError(f"{path} is open in another `sslecho review`; use that one, or stop it first")
-    return InputError(f"{path} can't be opened ({error}); name another --out, a folder that you may write to")
+    if isinstance(error, sqlite3.OperationalError):
+        return InputError(f"{path} can't be opened ({error}); name another --out, a folder that you may write to")
+    return InputError(f"{path} is no review ({error}); move it away, or name another --out")
 
 
 def _now() -> str:

@@ -54,6 +54,7 @@ def listen(host: str, port: int) -> socket.socket:
         bound = socket.socket(family, kind, protocol)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
+        bound.listen()  # who asks at once waits until it is served
     except OSError as error:
         if bound is not None:
             bound.close()

@@ -213,7 +213,7 @@ class Views:
 
 
 def _one_of(word: str | None, choices: Mapping[str, str], default: str) -> str:
-    return word if word in choices else default
+    return word if word is not None and word in choices else default
 
 
 def _page(entries: Any, asked: Mapping[str, str], size: int) -> tuple[Page, Any]:

@@ -6,6 +6,7 @@ from reviewed import CLASSES, desk_of, make_clusters, make_propagated
 
 from sslecho.errors import InputError
 from sslecho.metrics.audit_sample import checked, sample_size
+from sslecho.review import audit
 from sslecho.review.board import ACCEPTED, REJECTED
 
 
@@ -190,33 +191,33 @@ def test_nearest_are_the_nearest_by_cosine(blind):
 
 
 def test_the_audit_is_exact_and_knows_when_it_is_out_of_date(blind):
-    audit, board = blind.audit, blind.board
+    board, sheet = blind.board, blind.audit
     with pytest.raises(InputError, match="no label to check"):
-        audit.draw()
+        sheet.draw()
     board.name(0, "bar")
     board.name(1, "disk")
     named = np.flatnonzero(board.merely_named)
-    audit.draw(errors_allowed=1)
-    sample = audit.sample
+    sheet.draw(errors_allowed=1)
+    sample = sheet.sample
     assert set(sample.items.tolist()) == set(named.tolist())  # fewer than 93, so all of them
     assert sample.population == len(named)
     for place in range(len(named)):
-        audit.answer(place, place != 2)
-    figures = audit.figures()
+        sheet.answer(place, place != 2)
+    figures = sheet.figures()
     assert (figures["checked"], figures["errors"], figures["unchecked"]) == (len(named), 1, 0)
     assert figures["precision"] == figures["precision_low"] == 1 - 1 / len(named)  # all were looked at
     assert not figures["claimed"]
-    assert not audit.sample.out_of_date
+    assert not sheet.sample.out_of_date
     board.name(2, "down")
-    assert audit.figures()["out_of_date"]
+    assert sheet.figures()["out_of_date"]
     board.undo()
-    assert not audit.figures()["out_of_date"]
-    audit.answer(2, None)
-    assert audit.figures()["unchecked"] == 1
+    assert not sheet.figures()["out_of_date"]
+    sheet.answer(2, None)
+    assert sheet.figures()["unchecked"] == 1
 
 
 def test_a_part_of_the_labels_has_the_bounds_of_clopper_and_pearson(blind, monkeypatch):
-    monkeypatch.setattr("sslecho.review.audit.sample_size", lambda *_, **__: 5)
+    monkeypatch.setattr(audit, "sample_size", lambda *_, **__: 5)
     for group in range(3):
         blind.board.name(group, CLASSES[group])
     blind.audit.draw()

@@ -216,7 +216,6 @@ def test_only_this_machine_is_served_unless_more_is_said():
 
 
 def test_a_port_that_is_taken_is_named():
-    with listen("127.0.0.1", 0) as taken:
-        taken.listen()
-        with pytest.raises(InputError, match=r"--port \d+ can't be served on .*name another --port"):
-            listen("127.0.0.1", taken.getsockname()[1])
+    message = r"--port \d+ can't be served on .*name another --port"
+    with listen("127.0.0.1", 0) as taken, pytest.raises(InputError, match=message):
+        listen("127.0.0.1", taken.getsockname()[1])

@@ -11,7 +11,7 @@ from sslecho.review.words import clean_label, csv_cell
     [
         ("  a4c ", "a4c"),
         ("apical   four", "apical four"),
-        ("Ube\u0308r", "Über"),
+        ("U\u0308ber", "Über"),
         ("   ", ""),
         ("<img onerror=alert(1)>", "<img onerror=alert(1)>"),
         ("心臓", "心臓"),
