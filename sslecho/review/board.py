@@ -153,7 +153,7 @@ class Board:
         codes = {int(self.name_of_group[group]) for group in groups} - {NOTHING}
         word = clean_label(name) if name is not None else None
         if word is None and len(codes) > 1:
-            both = ", ".join(str(self.log.word(code)) for code in sorted(codes))
+            both = ", ".join(sorted(self.log.words[code] for code in codes))
             raise InputError(f"these clusters have different names ({both}); say which name they are to have")
         target = groups[int(np.argmax(sizes))]
         others = [group for group in groups if group != target]

@@ -58,9 +58,9 @@ async function send(action, stay) {
 
 // Draw the page anew in place, so that one stays where one was.
 async function refresh() {
-  const focused = keyOf(document.activeElement);
   const response = await fetch(location.href);
   const page = new DOMParser().parseFromString(policy.createHTML(await response.text()), "text/html");
+  const focused = keyOf(document.activeElement); // now: one may have gone on since the page was asked for
   player.stop();
   for (const selector of ["#main", ".bought progress", "#names"]) {
     $(selector).replaceWith(document.adoptNode($(selector, page)));
