@@ -26,6 +26,7 @@ _HOMES = {
     "doctor": "sslecho.api.doctor",
     "embed": "sslecho.api.embed",
     "explain": "sslecho.api.explain",
+    "export": "sslecho.api.export",
     "finetune": "sslecho.api.finetune",
     "grade": "sslecho.api.grade",
     "ingest": "sslecho.api.ingest",

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sslecho import __version__
-from sslecho.cli import audit, benchmark, data, explain, label, learn, see
+from sslecho.cli import audit, benchmark, data, deploy, explain, label, learn, see
 
 app = typer.Typer(
     name="sslecho",
@@ -33,5 +33,5 @@ def _options(
     pass
 
 
-for group in (see, data, learn, label, explain, audit, benchmark):
+for group in (see, data, learn, label, explain, audit, benchmark, deploy):
     group.add_to(app)

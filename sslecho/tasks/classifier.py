@@ -20,7 +20,8 @@ from sslecho.metrics.calibration import Conformal
 from sslecho.models.encoder import Encoder
 from sslecho.models.heads import LinearHead
 from sslecho.tasks.model_folder import read_model, write_model
-from sslecho.train.validation import frame_outputs
+from sslecho.tasks.probe_model import tempered
+from sslecho.train.validation import frame_outputs, means
 
 SCHEMA, VERSION = "sslecho.classifier", 1
 
@@ -52,6 +53,33 @@ class Classifier:
             read: rows -> uint8 frames [n, h, w].
         """
         return frame_outputs(read, rows, self.encoder, self.head, then=lambda o: o.softmax(1))
+
+    @property
+    def level(self) -> str:
+        """What was scored and calibrated, "clip" or "frame": temperature and sets hold for it."""
+        return str(self.about.get("level", "clip"))
+
+    def of_frames(
+        self, read: Callable[[np.ndarray], np.ndarray], rows: Int64[np.ndarray, " n"]
+    ) -> Float64[np.ndarray, "n c"]:
+        """Probabilities of each frame, with the temperature."""
+        return tempered(self.uncalibrated(read, rows), self.temperature)
+
+    def of_clips(
+        self,
+        read: Callable[[np.ndarray], np.ndarray],
+        rows: Int64[np.ndarray, " n"],
+        clip: Int64[np.ndarray, " n"],
+        n_clips: int,
+    ) -> Float64[np.ndarray, "k c"]:
+        """Probabilities of each clip by the mean of its frames, with the temperature as it was fitted.
+
+        Args:
+            clip: of each frame its clip, 0 to n_clips - 1; each has one.
+        """
+        if self.level == "clip":
+            return tempered(means(self.uncalibrated(read, rows), clip, n_clips), self.temperature)
+        return means(self.of_frames(read, rows), clip, n_clips)
 
     def save(self, folder: Path) -> None:
         """Write encoder and model into a run's folder; the model's config.json is written last."""
