@@ -32,6 +32,7 @@ _HOMES = {
     "ingest": "sslecho.api.ingest",
     "label_efficiency": "sslecho.api.label_efficiency",
     "phantom": "sslecho.api.phantom",
+    "predict": "sslecho.api.predict",
     "pretrain": "sslecho.api.pretrain",
     "probe": "sslecho.api.probe",
     "propagate": "sslecho.api.propagate",

@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,16 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("real ultrasound is not here: set SSLECHO_TEST_DATA to a folder that holds it")
     return folder
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No worker processes: the same order, in this process."""
+
+    from sslecho.data.workers import Pool
+
+    def in_order(self: object, function: Callable, tasks: Iterable, *, on_death: Callable) -> Iterator:
+        for task in tasks:
+            yield task, function(task)
+
+    monkeypatch.setattr(Pool, "in_order", in_order)

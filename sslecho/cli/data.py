@@ -80,6 +80,7 @@ def add_to(app: typer.Typer) -> None:
 
 def _ingested(result: dict[str, Any]) -> list[str]:
     """What an ingest did, or would do, for a reader."""
+    from sslecho.data.identity import key_folder
     from sslecho.report.markup import counted
 
     layout = result["layout"]
@@ -100,9 +101,9 @@ def _ingested(result: dict[str, Any]) -> list[str]:
             "--max-frames and --every keep fewer frames a clip"
         )
     refused = [item for item in result["quarantine"] if not item["reason"].startswith("its kind is")]
-    lines += _by_reason(refused)
+    lines += by_reason(refused)
     if result["store"] is not None and any("--sign-off" in item["reason"] for item in refused):
-        key = f"{result['store']}.key"
+        key = key_folder(Path(result["store"]))
         lines.append(
             f"to sign off: look at the pictures in {key}/doubtful, write yes or whole under accept in "
             f"{key}/doubtful.csv, and run the same command with --sign-off {key}/doubtful.csv --overwrite"
@@ -110,7 +111,7 @@ def _ingested(result: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _by_reason(refused: Iterable[dict[str, str]]) -> Iterator[str]:
+def by_reason(refused: Iterable[dict[str, str]]) -> Iterator[str]:
     """Files that were quarantined, the commonest reason first."""
     from sslecho.data.reasons import without_figures
 

@@ -95,9 +95,10 @@ def _make_key(path: Path) -> None:
 
 
 def key_folder(store: Path) -> Path:
-    """`STORE.key`, beside the store."""
+    """`STORE.key`, beside the store; `RUN.key` for a store in a run's folder, in which nothing may name anyone."""
     store = store.absolute()
-    return store.with_name(f"{store.name}.key")
+    holder = store.parent if (store.parent / "run.json").is_file() else store
+    return holder.with_name(f"{holder.name}.key")
 
 
 def write_sources(store: Path, rows: Iterable[Mapping[str, Any]]) -> None:

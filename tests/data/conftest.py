@@ -1,23 +1,10 @@
-"""Archives of pictures, and an ingest without worker processes."""
+"""Archives of pictures."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from data.archives import pattern, write_png
-
-from sslecho.data.workers import Pool
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No worker processes: the same order, in this process."""
-
-    def in_order(self: Pool, function: Callable, tasks: Iterable, *, on_death: Callable) -> Iterator:
-        for task in tasks:
-            yield task, function(task)
-
-    monkeypatch.setattr(Pool, "in_order", in_order)
 
 
 @pytest.fixture
