@@ -62,6 +62,8 @@ def predict_live(
         raise InputError(f"--width is of raw frames in a pipe, and {sources[0]} is a file; leave it out")
     if not piped and not sources[0].is_file():
         raise InputError(f"{sources[0]} is no file; --live takes one video, or - for a pipe")
+    if piped and not overwrite and (out / "result.json").exists():
+        raise InputError(f"--out {out} holds what came through an earlier pipe; name another, or say --overwrite")
     # Before the folder is begun: the source may be no video, or not one to name.
     begun = _begun(sources[0], settings, piped=piped)
     who = Identity.of_store(out)
@@ -81,8 +83,6 @@ def predict_live(
         overwrite=overwrite,
     )
     if run.done:
-        if piped:
-            raise InputError(f"--out {out} holds what came through an earlier pipe; name another, or say --overwrite")
         return run.result
     clip_id = who.id("clip", source or "pipe")
     name = PIPE if piped else sources[0].name
