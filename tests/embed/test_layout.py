@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sslecho.embed.layout import umap_layout
+from sslecho.embed.layout import lay_out, umap_layout, weighted_mean
 from sslecho.errors import InputError
 
 
@@ -55,3 +55,43 @@ def test_bad_input():
         umap_layout(np.zeros((0, 3), np.float32), neighbors=5, seed=0)
     with pytest.raises(InputError, match="not finite"):
         umap_layout(np.full((6, 3), np.nan, np.float32), neighbors=5, seed=0)
+
+
+def test_neighbors_are_those_of_a_slow_search():
+    vectors, _ = blobs(60, seed=3)
+    layout = lay_out(vectors, neighbors=6, seed=0)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    apart = 1 - unit @ unit.T
+    np.fill_diagonal(apart, np.inf)
+    np.testing.assert_allclose(layout.distances, np.sort(apart, 1)[:, :5], atol=1e-5)
+    np.testing.assert_allclose(np.take_along_axis(apart, layout.ids, 1), layout.distances, atol=1e-5)
+    assert layout.n_fitted == 60
+
+
+def test_of_many_a_sample_is_fitted_and_the_others_lie_at_the_mean_of_their_neighbors():
+    vectors, group = blobs(150, seed=5)
+    layout = lay_out(vectors, neighbors=8, seed=2, most_fitted=90)
+    assert layout.n_fitted == 90
+    fitted = np.sort(np.random.default_rng(2).permutation(150)[:90])
+    np.testing.assert_array_equal(layout.points[fitted], lay_out(vectors[fitted], neighbors=8, seed=2).points)
+    others = np.setdiff1d(np.arange(150), fitted)
+    for row in others:
+        distances = 1 - (vectors[fitted] @ vectors[row]) / np.linalg.norm(vectors[fitted], axis=1) / np.linalg.norm(
+            vectors[row]
+        )
+        near = np.argsort(distances)[:7]
+        assert set(layout.ids[row]) == set(fitted[near])
+        weights = [1 / float(distances[i]) ** 2 for i in near]
+        mean = sum(w * layout.points[fitted[i]].astype(float) for w, i in zip(weights, near, strict=True))
+        np.testing.assert_allclose(layout.points[row], mean / sum(weights), rtol=1e-3)
+    apart = np.linalg.norm(layout.points[:, None] - layout.points[None], axis=2)
+    np.fill_diagonal(apart, np.inf)
+    assert (group[apart.argmin(1)] == group).mean() > 0.98
+    again = lay_out(vectors, neighbors=8, seed=2, most_fitted=90)
+    np.testing.assert_array_equal(layout.points, again.points)
+
+
+def test_beside_its_copy_a_vector_lies_on_the_copy():
+    places = np.array([[[0, 0], [3, 1], [9, 9]]], np.float32)
+    np.testing.assert_allclose(weighted_mean(places, np.array([[0.5, 0, 0.4]], np.float32)), [[3, 1]], atol=1e-6)
+    np.testing.assert_allclose(weighted_mean(places, np.full((1, 3), 0.3, np.float32)), [[4, 10 / 3]], rtol=1e-6)
