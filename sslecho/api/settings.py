@@ -287,11 +287,21 @@ class AugmentationsSettings:
 class VisualizeSettings:
     """Embeddings to a map."""
 
-    color: str = option("label", "Color by label, patient, split or another column of the store's clips.")
+    color: str = option(
+        "label",
+        "Color by label, patient, device, split or another column of the store's clips; or by cluster, prediction or "
+        "confidence of --predictions. A page begins with it.",
+    )
+    predictions: tuple[str, ...] = option(
+        (), "Runs of cluster, propagate, probe or finetune on these embeddings' store.", is_path=True
+    )
     level: str = option("clip", "A point is a clip or a frame.", choices=("clip", "frame"))
     labels: str | None = option(None, "CSV with clip_id and label, in place of the store's labels.", is_path=True)
     label_column: str = option("label", "The column that holds the label.")
     neighbors: int = option(15, "Neighbors that UMAP keeps together.", minimum=2, maximum=200)
+    thumbnails: int = option(
+        5000, "Points of a page or table whose frame is shown, at most; 0 for none.", minimum=0, maximum=5000
+    )
     seed: int = option(0, "Decides the map.", minimum=0)
 
 

@@ -64,11 +64,11 @@ def add_to(app: typer.Typer) -> None:
 
     @add_command(app, VisualizeSettings, overwrite=False)
     def visualize(call: Call, embeddings: EmbeddingsArgument, out: Out) -> Said:
-        """Draw the embedding map (UMAP) as a picture."""
-        from sslecho.api.visualize import visualize_with_summary
+        """Draw the embedding map (UMAP): .png for papers, .html to explore offline, .parquet for Embedding Atlas."""
+        from sslecho.api.visualize import closing, visualize_with_summary
 
         result = visualize_with_summary(embeddings, out, **call.options)
-        return Said(result, [], f"wrote {out}")
+        return Said(result, [], f"wrote {out}{closing(result)}")
 
     @add_command(app, None, overwrite=False)
     def report(

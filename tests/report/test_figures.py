@@ -8,8 +8,10 @@ from PIL import Image
 from report.made_run import entry
 
 from sslecho.report.curves import draw_health, draw_scores, draw_training
-from sslecho.report.figure import DARK, LIGHT, PALETTE, color_of, drawable, shape_of, spread
-from sslecho.report.map import categories, draw_map, medoid
+from sslecho.report.figure import DARK, LIGHT, PALETTE, color_of, drawable, new_figure, shape_of, spread
+from sslecho.report.map import categories, draw_map
+from sslecho.report.map_density import FAINTEST, density_image
+from sslecho.report.map_names import medoid, write_names
 
 NAMES = {"encoder": "SimCLR", "pixels": "raw pixels", "random": "untrained"}
 
@@ -62,6 +64,56 @@ def test_maps_of_every_kind_of_value():
     assert picture(draw_map(np.zeros((3, 2), np.float32), ["a"] * 3, title="t", footer="f", dpi=40)).std() > 1
     with pytest.raises(ValueError, match="3 points and 2 values"):
         draw_map(some_points(3), ["a", "b"], title="t", footer="f")
+
+
+def test_very_many_points_are_shaded():
+    points = np.concatenate([some_points(300) * 0.2, some_points(300, seed=1) * 0.2 + 5]).astype(np.float32)
+    for values in (["a"] * 300 + ["b"] * 300, [None] * 40 + list(np.linspace(0, 1, 560))):
+        drawn = draw_map(points, values, title="t", footer="f", width=4.0, dpi=100)
+        shaded = draw_map(points, values, title="t", footer="f", width=4.0, dpi=100, shaded_from=600)
+        assert picture(shaded).shape == picture(drawn).shape
+        # The same places are colored; a cell is smaller than a dot.
+        dark = [(picture(png).min(2) < 200)[50:360, 20:380] for png in (drawn, shaded)]
+        assert 50 < (dark[0] & dark[1]).sum() > 0.9 * dark[1].sum()
+
+
+def test_a_cell_has_the_mean_color_of_its_points_and_the_opacity_of_their_number():
+    rng = np.random.default_rng(4)
+    points = rng.uniform(-1.2, 3.4, (500, 2)).astype(np.float32) ** 2 * np.array([1, 0.5], np.float32)
+    colors = rng.integers(0, 256, (500, 3)).astype(np.uint8)
+    image = density_image(points, colors, extent=(0.0, 8.0, 0.0, 4.0), cells=8)
+    lists = {(row, column): [] for row in range(8) for column in range(8)}
+    for (x, y), color in zip(points.tolist(), colors.tolist(), strict=True):
+        if 0 <= x < 8 and 0 <= y < 4:
+            lists[int(y / 0.5), int(x / 1.0)].append(color)
+    counts = sorted({len(found) for found in lists.values()} - {0})
+    for (row, column), found in lists.items():
+        if not found:
+            assert not image[row, column].any()
+            continue
+        np.testing.assert_allclose(image[row, column, :3], np.mean(found, 0) / 255, atol=1e-9)
+        rank = counts.index(len(found)) / (len(counts) - 1)
+        assert image[row, column, 3] == pytest.approx(FAINTEST + (1 - FAINTEST) * rank)
+
+
+def test_names_do_not_overlap_and_those_without_room_are_said():
+    figure = new_figure(2.5, 2.5, LIGHT)
+    axes = figure.add_axes((0, 0, 1, 1))
+    points = some_points(400) * 0.1
+    axes.set_xlim(-1, 1)
+    axes.set_ylim(-1, 1)
+    numbers = np.arange(400) % 40
+    names = [f"a long name {i}" for i in range(40)]
+    left_out = write_names(figure, axes, points, numbers, names, LIGHT)
+    boxes = {text.get_text(): text.get_window_extent() for text in axes.texts if text.get_text()}
+    assert len(boxes) > 5
+    assert left_out
+    assert sorted([*boxes, *left_out]) == sorted(names)
+    kept = list(boxes.values())
+    assert not [1 for i, box in enumerate(kept) for other in kept[:i] if box.overlaps(other)]
+    assert all(axes.bbox.contains(*corner) for box in kept for corner in box.corners())
+    few = write_names(figure, axes, points, np.arange(400) % 2, ["left", "right"], LIGHT)
+    assert few == []
 
 
 def test_medoid_is_the_point_with_the_least_distance_to_all():
