@@ -12,7 +12,7 @@ from sslecho.cli.app import app
 
 COMMANDS = (
     "demo doctor phantom ingest check split pretrain embed cluster propagate probe finetune view grade "
-    "select visualize report augmentations audit explain review"
+    "select visualize report augmentations audit explain review export predict"
 ).split()
 GROUPED = {"label_efficiency": "benchmark label-efficiency"}
 WORDS = [*([name] for name in COMMANDS), *(words.split() for words in GROUPED.values())]
