@@ -33,13 +33,8 @@ def main(told: Given) -> list[dict[str, object]]:
     scores = sslecho.view(store, told.out / "views", **how).scores
     control = sslecho.view(store, told.out / "shuffled", control="shuffled-labels", **how).scores
     rows = [
-        {
-            "what": f"by {level}",
-            "accuracy": interval(found, "accuracy"),
-            "n": found["n"],
-            "patients": found["n_patients"],
-        }
-        for level, found in scores["levels"].items()
+        {"what": f"by {level}", "accuracy": interval(line, "accuracy"), "n": line["n"], "patients": line["n_patients"]}
+        for level, line in scores["levels"].items()
     ]
     rows += [
         {"what": f"clips by {line['aggregate']}", "accuracy": interval(line, "accuracy"), "n": scores["n"]}
@@ -47,17 +42,11 @@ def main(told: Given) -> list[dict[str, object]]:
     ]
     rows.append({"what": "clips, labels shuffled", "accuracy": interval(control, "accuracy"), "n": control["n"]})
     truth = f"{archive}.truth" if told.data is None else None
-    explained = sslecho.explain(
-        store, told.out / "looked-at", model=str(told.out / "views"), truth=truth, seed=told.seed
-    )
-    rows += [
-        {
-            "what": row["metric"],
-            "accuracy": interval({"v": row["value"], "v_low": row["low"], "v_high": row["high"]}, "v"),
-        }
-        for row in explained.table.to_pylist()
-        if row["metric"].startswith(("accuracy_", "heart_"))
-    ]
+    looked = {"model": str(told.out / "views"), "truth": truth, "seed": told.seed}
+    for row in sslecho.explain(store, told.out / "looked-at", **looked).table.to_pylist():
+        if row["arm"] == "heart":
+            figure = {"v": row["value"], "v_low": row["low"], "v_high": row["high"]}
+            rows.append({"what": row["metric"].replace("_", " "), "accuracy": interval(figure, "v"), "n": row["n"]})
     return list(show(rows, told.out))
 
 
