@@ -48,7 +48,7 @@ def learning_identity(
         **identity(settings),
         "labels": sha256_of(Path(settings.labels)) if settings.labels else None,
         "encoder": start.hash,
-        "frames": store.frames_hash,
+        "frames_hash": store.frames_hash,
         "precision": precision,
         "learned_from": _hash(learned_from),
         "truth": _hash(truth),

@@ -140,7 +140,7 @@ class Run:
     @cached_property
     def frames_hash(self) -> str | None:
         """Which frames the run is of."""
-        return self.meta.get("frames_hash") or self.identity.get("frames")
+        return self.meta.get("frames_hash") or self.identity.get("frames_hash") or self.identity.get("frames")
 
     @cached_property
     def store(self) -> Store | None:

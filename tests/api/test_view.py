@@ -120,6 +120,9 @@ def test_the_command_takes_a_preset_and_what_is_said_wins(work, tmp_path):
     other = CliRunner().invoke(app, [*call, "--windows", "3"])
     assert other.exit_code == 2
     assert "windows was 10 and is now 3" in other.output
+    other = CliRunner().invoke(app, [*call, "--frames", "3"])
+    assert other.exit_code == 2
+    assert "frames was 8 and is now 3" in other.output
 
 
 def test_presets_are_what_their_sources_say():
