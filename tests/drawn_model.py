@@ -7,9 +7,11 @@ import torch
 from sslecho.metrics.calibration import Conformal
 from sslecho.models.encoder import Encoder
 from sslecho.models.heads import LinearHead
+from sslecho.models.video import create_video
 from sslecho.objectives.grade import GradeHead
 from sslecho.tasks.classifier import Classifier
 from sslecho.tasks.grader import Grader
+from sslecho.tasks.viewer import Looking, Viewer
 
 VIEWS = ("A4C", "PLAX", "other")
 SCALE = (2, 6)
@@ -37,6 +39,20 @@ def draw_classifier(
     conformal = None if q is None else Conformal(q, 0.9, 30)
     folder.mkdir(parents=True, exist_ok=True)
     Classifier(encoder, head.eval(), VIEWS, temperature, conformal, {"level": level, "unit": "patient"}).save(folder)
+    return folder
+
+
+def draw_viewer(folder: Path, *, arch: str = "lstm", frames: int = 2, seed: int = 5) -> Path:
+    """A classifier of clips of three views, by the mean of two windows."""
+    network = create_video(arch, drawn_encoder(seed=seed), n_classes=len(VIEWS), n_frames=frames).eval()
+    with torch.no_grad():
+        for value in network.parameters():
+            if value.shape == (len(VIEWS),):
+                value.copy_(torch.tensor([0.0, 0.6, -0.4]))
+    looking = Looking(1, None, 2, 300, "mean", False, 0.8)
+    conformal = Conformal(0.7, 0.9, 30)
+    folder.mkdir(parents=True, exist_ok=True)
+    Viewer(network, arch, "test_resnet", VIEWS, looking, 0.5, conformal, {"level": "clip"}).save(folder)
     return folder
 
 

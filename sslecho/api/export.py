@@ -13,8 +13,9 @@ from sslecho.report.model_card import model_card
 from sslecho.report.run_folder import Run
 from sslecho.rundir import RunDir, sha256_of, warn, write_text
 from sslecho.tasks.fitted import load_fitted, schema_of
+from sslecho.tasks.viewer import Viewer
 
-EXPORTED = ("pretrain", "finetune", "grade")
+EXPORTED = ("pretrain", "finetune", "grade", "view")
 CARD = "README.md"  # where model hubs look for it
 
 
@@ -22,7 +23,7 @@ def export(run: Path | str, out: Path | str, *, overwrite: bool = False, **optio
     """Write a run's model as others load it; what is written was compared with the run's own answers.
 
     Args:
-        run: a finished run of pretrain, finetune or grade.
+        run: a finished run of pretrain, finetune, grade or view.
         out: the folder to write.
         overwrite: remove an earlier export there first.
         options: the fields of `ExportSettings` (`format="onnx"`).
@@ -43,12 +44,13 @@ def export(run: Path | str, out: Path | str, *, overwrite: bool = False, **optio
         )
     card = model_card(source)
     model = load_fitted(path)
-    encoder = model if isinstance(model, Encoder) else model.encoder
+    of_clips = isinstance(model, Viewer)
+    encoder = model if isinstance(model, Encoder) else model.network.encoder if of_clips else model.encoder
     fitted = sha256_of(path / "model" / "config.json") if schema_of(path) else None
     folder = RunDir.open(
         out,
         command="export",
-        identity={**identity(settings), "encoder": encoder.hash(), "model": fitted},
+        identity={**identity(settings), "encoder": encoder and encoder.hash(), "model": fitted},
         settings=to_toml(settings, "export"),
         overwrite=overwrite,
     )
@@ -63,9 +65,8 @@ def export(run: Path | str, out: Path | str, *, overwrite: bool = False, **optio
             "out": str(out),
             "format": settings.format,
             "command": source.command,
-            "architecture": encoder.backbone,
+            "architecture": model.arch if of_clips else encoder and encoder.backbone,
             **{name: source.result.get(name) for name in ("n", "n_patients", "split", "unit")},
-            "encoder_hash": encoder.hash(),
             "card": CARD,
             **written,
         }

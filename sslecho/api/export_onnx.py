@@ -3,11 +3,13 @@
     input    frames  uint8 [n, h, w], any n, h and w: gray, the sector cropped and the rest blanked, as ingest does it
     outputs  pretrain  embedding [n, d]
              finetune  probabilities [n, c] of each frame; clip_probabilities [c], where the n frames are one clip
+             view      logits [m, c] of each window; its input is windows of t frames, uint8 [m, t, h, w]
              grade     grade [n], clip_grade [], and view_probabilities [n, v] where views were learned
 
 Class names, temperature, sets and hashes stand in the graph's metadata and in config.json.
 """
 
+import dataclasses
 import json
 import warnings
 from pathlib import Path
@@ -19,12 +21,14 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from sslecho.errors import MissingExtraError, SslechoError
-from sslecho.models.encoder import Encoder
+from sslecho.models.encoder import Encoder, resize
 from sslecho.models.letterbox_graph import letterboxed
 from sslecho.rundir import sha256_of, write_json
 from sslecho.tasks.classifier import Classifier
+from sslecho.tasks.fitted import Fitted
 from sslecho.tasks.grader import Grader
 from sslecho.tasks.probe_model import LEAST
+from sslecho.tasks.viewer import Viewer
 
 GRAPH = "model.onnx"
 NEAR = 1e-4  # outputs of the graph and of the run
@@ -72,12 +76,24 @@ class _Grades(nn.Module):
         return (grades, grades.mean(), *of_views)
 
 
+class _Recognizes(nn.Module):
+    outputs = ("logits",)
+
+    def __init__(self, model: Viewer):
+        super().__init__()
+        self.network = model.network
+
+    def forward(self, windows: UInt8[Tensor, "m t h w"]) -> tuple[Float[Tensor, "m c"]]:
+        pictures = letterboxed(windows.flatten(0, 1), self.network.image_size)
+        return (self.network(pictures.unflatten(0, (-1, self.network.n_frames))).float(),)
+
+
 def _tempered(probabilities: Float[Tensor, "n c"], temperature: float) -> Float[Tensor, "n c"]:
     """As `sslecho.tasks.probe_model.tempered`."""
     return probabilities if temperature == 1 else (probabilities.clamp(min=LEAST).log() / temperature).softmax(1)
 
 
-def write_onnx(model: Classifier | Grader | Encoder, out: Path) -> dict[str, Any]:
+def write_onnx(model: Fitted | Encoder, out: Path) -> dict[str, Any]:
     """Write `model.onnx` and `config.json`, and compare the graph's answers with the run's own in onnxruntime.
 
     Returns:
@@ -113,9 +129,11 @@ def write_onnx(model: Classifier | Grader | Encoder, out: Path) -> dict[str, Any
     }
 
 
-def _graph_of(model: Classifier | Grader | Encoder) -> Any:
+def _graph_of(model: Fitted | Encoder) -> Any:
     if isinstance(model, Encoder):
         return _Embeds(model)
+    if isinstance(model, Viewer):
+        return _Recognizes(model)
     return _Classifies(model) if isinstance(model, Classifier) else _Grades(model)
 
 
@@ -123,17 +141,19 @@ def _write(graph: Any, about: dict[str, Any], out: Path) -> list[str]:
     """Write the graph; returns the names of its files."""
     from torch.export import Dim
 
-    example = torch.zeros(2, 24, 32, dtype=torch.uint8)
+    of_clips = isinstance(graph, _Recognizes)
+    shape = (2, graph.network.n_frames, 24, 32) if of_clips else (2, 24, 32)
+    free = {0: Dim("n"), len(shape) - 2: Dim("h"), len(shape) - 1: Dim("w")}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter's own, of what it calls itself
             program: Any = torch.onnx.export(
                 graph,
-                (example,),
+                (torch.zeros(shape, dtype=torch.uint8),),
                 dynamo=True,
                 input_names=["frames"],
                 output_names=list(graph.outputs),
-                dynamic_shapes=({0: Dim("n"), 1: Dim("h"), 2: Dim("w")},),
+                dynamic_shapes=(free,),
                 verbose=False,
             )
     except Exception as error:  # whatever torch's exporter raises on a layer that ONNX does not have
@@ -148,13 +168,17 @@ def _write(graph: Any, about: dict[str, Any], out: Path) -> list[str]:
 
 
 @torch.inference_mode()
-def _difference(session: Any, graph: Any, model: Classifier | Grader | Encoder, shape: tuple[int, int, int]) -> float:
+def _difference(session: Any, graph: Any, model: Fitted | Encoder, shape: tuple[int, int, int]) -> float:
     """The largest difference between what onnxruntime says and the run, which resizes in its own way."""
-    frames = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    of_window = (model.network.n_frames,) if isinstance(model, Viewer) else ()
+    frames = np.random.default_rng(0).integers(0, 256, (shape[0], *of_window, *shape[1:])).astype(np.uint8)
     said = dict(zip(graph.outputs, session.run(None, {"frames": frames}), strict=True))
     rows = np.arange(shape[0])
     if isinstance(model, Encoder):
         pairs = [(said["embedding"], model.encode(torch.from_numpy(frames)).numpy())]
+    elif isinstance(model, Viewer):
+        pictures = resize(torch.from_numpy(frames).flatten(0, 1), model.network.image_size)
+        pairs = [(said["logits"], model.network(pictures.unflatten(0, frames.shape[:2])).numpy())]
     elif isinstance(model, Classifier):
         pairs = [(said["probabilities"], model.of_frames(frames.__getitem__, rows))]
         pairs.append((said["clip_probabilities"], model.of_clips(frames.__getitem__, rows, rows * 0, 1)[0]))
@@ -166,8 +190,18 @@ def _difference(session: Any, graph: Any, model: Classifier | Grader | Encoder, 
     return max(float(np.abs(theirs - ours).max()) for theirs, ours in pairs)
 
 
-def _about(model: Classifier | Grader | Encoder) -> dict[str, Any]:
+def _about(model: Fitted | Encoder) -> dict[str, Any]:
     """What whoever runs the graph must know, JSON-ready."""
+    if isinstance(model, Viewer):
+        return {
+            "made_by": "sslecho export",
+            "architecture": f"{model.arch} on {model.backbone}",
+            "input": f"frames: uint8 [m, {model.network.n_frames}, h, w], windows of gray frames, sector cropped",
+            "classes": list(model.classes),
+            "windows": dataclasses.asdict(model.looking),
+            "temperature": model.temperature,
+            "conformal": None if model.conformal is None else model.conformal._asdict(),
+        }
     encoder = model if isinstance(model, Encoder) else model.encoder
     about: dict[str, Any] = {
         "made_by": "sslecho export",

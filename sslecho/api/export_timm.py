@@ -20,13 +20,15 @@ from sslecho.models.presets import PRESETS
 from sslecho.models.torchvision_ops import mend_torchvision
 from sslecho.rundir import read_json, write_atomic, write_json
 from sslecho.tasks.classifier import Classifier
+from sslecho.tasks.fitted import Fitted
 from sslecho.tasks.grader import Grader
+from sslecho.tasks.viewer import Viewer
 
 NEAR = 1e-4  # logits of the folder and of the run, in float32
 ONNX = "take --format onnx, which holds any of ours"
 
 
-def write_timm(model: Classifier | Grader | Encoder, out: Path) -> dict[str, Any]:
+def write_timm(model: Fitted | Encoder, out: Path) -> dict[str, Any]:
     """Write `config.json` and `model.safetensors`, and load them as a stranger would.
 
     Returns:
@@ -36,6 +38,8 @@ def write_timm(model: Classifier | Grader | Encoder, out: Path) -> dict[str, Any
         InputError: timm does not have the architecture, or has no linear classifier on top of it.
         SslechoError: timm's outputs differ from ours.
     """
+    if isinstance(model, Viewer):
+        raise InputError(f"--format timm: a network of clips ({model.arch}) has no place in timm; {ONNX}")
     encoder = model if isinstance(model, Encoder) else model.encoder
     if encoder.backbone in PRESETS:
         raise InputError(f"--format timm: {encoder.backbone} is a network of sslecho that timm does not have; {ONNX}")

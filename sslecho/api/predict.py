@@ -54,6 +54,8 @@ def predict_with_summary(
     settings = build(PredictSettings, options)
     paths = [Path(sources)] if isinstance(sources, (str, Path)) else [Path(source) for source in sources]
     models = Models.load(settings.model, settings.grader, device=settings.device)
+    if settings.live or settings.level == "frame":
+        models.refuse_frames("--live" if settings.live else "--level frame")
     if settings.live:
         return predict_live(paths, Path(out), models, settings, overwrite=overwrite)
     if settings.workers:

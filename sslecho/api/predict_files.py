@@ -14,8 +14,8 @@ from sslecho.rundir import disk_error, write_text
 
 TABLE, LEFT_OUT, PAGE = "predictions.csv", "left_out.csv", "predictions.html"
 COLUMNS = (
-    "clip_id", "frame_index", "patient_id", "frames", "kind", "prediction", "confidence", "set", "abstained", "grade",
-    "lowest_grade", "highest_grade",
+    "clip_id", "frame_index", "patient_id", "frames", "kind", "prediction", "confidence", "set", "abstained",
+    "uncertainty", "grade", "lowest_grade", "highest_grade",
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from sslecho.config import option
 class PredictSettings(Machine):
     """New files and a model to labels, confidence and grades."""
 
-    model: str | None = option(None, "A run of finetune or grade.", is_path=True)
+    model: str | None = option(None, "A run of finetune, view or grade.", is_path=True)
     grader: str | None = option(None, "A run of grade, to grade what --model names.", is_path=True)
     level: str = option("clip", "What gets an answer: a clip, by the mean of its frames, or a frame.",
                         choices=("clip", "frame"))  # fmt: skip

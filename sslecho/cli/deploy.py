@@ -37,7 +37,7 @@ def add_to(app: typer.Typer) -> None:
     def export(
         call: Call,
         run: Annotated[
-            Path, typer.Argument(help="A run of `sslecho pretrain`, `finetune` or `grade`.", show_default=False)
+            Path, typer.Argument(help="A run of `sslecho pretrain`, `finetune`, `view` or `grade`.", show_default=False)
         ],
         out: Out,
     ) -> Said:

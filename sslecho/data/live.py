@@ -80,7 +80,8 @@ def streamed_frames(pipe: Pipe) -> Iterator[Frame]:
     scaler, index, start = VideoReformatter(), 0, None
     options = {"format_whitelist": CONTAINERS}
     try:
-        with av.open(cast(Any, pipe), mode="r", metadata_errors="ignore", container_options=options) as container:
+        container: Any = av.open(cast(Any, pipe), mode="r", metadata_errors="ignore", container_options=options)
+        with container:
             if not container.streams.video:
                 raise Unreadable("what comes through the pipe has no video stream")
             for frame in container.decode(container.streams.video[0]):

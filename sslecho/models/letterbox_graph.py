@@ -9,6 +9,8 @@ made to sum to 1; it is 0 above and below the content. This is the triangle filt
 interpolation (`torch.nn.functional.interpolate`). Height and width stay free.
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Float, Float64, UInt8
 from torch import Tensor
@@ -25,7 +27,8 @@ def letterboxed(frames: UInt8[Tensor, "n h w"], size: int | tuple[int, int]) -> 
     return (vertical @ (frames.float() / 255) @ horizontal.T).clamp(0, 1).unsqueeze(1)
 
 
-def _counting(n: int | torch.SymInt) -> Float64[Tensor, " n"]:
+def _counting(n: Any) -> Float64[Tensor, " n"]:
+    """0 to n - 1; while it is exported n is a size that is left open, no number."""
     return torch.arange(n, dtype=torch.float64)
 
 

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from drawn_model import draw_viewer
 from drawn_store import draw_store
 from safetensors.torch import load_file
 from typer.testing import CliRunner
@@ -14,7 +15,7 @@ import sslecho
 from sslecho.api import export_timm
 from sslecho.cli.app import app
 from sslecho.errors import InputError, NounError, SslechoError
-from sslecho.models.encoder import Encoder
+from sslecho.models.encoder import Encoder, resize
 from sslecho.models.heads import LinearHead
 from sslecho.models.torchvision_ops import mend_torchvision
 from sslecho.objectives.grade import GradeHead
@@ -22,6 +23,7 @@ from sslecho.rundir import RunDir
 from sslecho.tasks.classifier import Classifier
 from sslecho.tasks.fitted import load_fitted
 from sslecho.tasks.grader import Grader
+from sslecho.tasks.viewer import Viewer
 
 mend_torchvision()
 timm = importlib.import_module("timm")
@@ -60,8 +62,6 @@ def graded_run(folder, loss, *, views=("a", "b")):
 
 
 def normalized(encoder, frames):
-    from sslecho.models.encoder import resize
-
     return (resize(torch.from_numpy(frames), encoder.image_size) - encoder.mean) / encoder.std
 
 
@@ -142,6 +142,23 @@ def test_onnx_says_the_same_for_any_number_and_size_of_frames(work, tmp_path):
     assert json.loads(about["classes"]) == list(model.classes)
     assert float(about["temperature"]) == model.temperature != 1
     assert (tmp_path / "onnx" / "README.md").exists()
+
+
+def test_a_network_of_clips_leaves_as_onnx_alone(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    run = RunDir.open(tmp_path / "run", command="view", identity={}, settings="", overwrite=False)
+    draw_viewer(run.path)
+    run.finish({"n": 8, "n_patients": 4, "split": "test", "unit": "patient", "level": "clip"})
+    with pytest.raises(InputError, match=r"a network of clips \(lstm\) has no place in timm"):
+        sslecho.export(run.path, tmp_path / "timm")
+    sslecho.export(run.path, tmp_path / "onnx", format="onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "onnx" / "model.onnx", providers=["CPUExecutionProvider"])
+    model = Viewer.load(run.path)
+    windows = np.random.default_rng(3).integers(0, 256, (5, 2, 40, 56)).astype(np.uint8)
+    pictures = resize(torch.from_numpy(windows).flatten(0, 1), 32).unflatten(0, (5, 2))
+    with torch.inference_mode():
+        wanted = model.network(pictures).numpy()
+    np.testing.assert_allclose(session.run(["logits"], {"frames": windows})[0], wanted, atol=1e-4)
 
 
 def test_clips_are_tempered_as_they_were_calibrated(work):

@@ -10,7 +10,7 @@ import pytest
 from data.archives import dicom, save_dicom, write_video
 from data.test_canaries import archive_of_canaries, assert_no_canary
 from data.test_privacy import everything
-from drawn_model import VIEWS, draw_classifier, draw_grader, drawn_encoder
+from drawn_model import VIEWS, draw_classifier, draw_grader, draw_viewer, drawn_encoder
 from drawn_store import draw_store
 from moving_fan import moving_fan
 from typer.testing import CliRunner
@@ -24,6 +24,7 @@ from sslecho.errors import InputError, NounError
 from sslecho.rundir import write_json
 from sslecho.tasks.classifier import Classifier
 from sslecho.tasks.grader import Grader
+from sslecho.tasks.viewer import Viewer
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -166,6 +167,23 @@ def test_a_grader_grades_and_names_the_views_that_it_has_learned(models, archive
     assert said.scores["scale"] == [2, 6]
 
 
+def test_a_network_of_clips_names_clips_and_no_frames(archive, tmp_path, monkeypatch):
+    monkeypatch.setattr("sslecho.api.answers.FRAMES_AT_ONCE", 6)  # more than one piece
+    folder = draw_viewer(tmp_path / "viewer")
+    said = sslecho.predict(archive, tmp_path / "out", model=str(folder), **HOW)
+    store, _ = clips_of(tmp_path / "out")
+    model = Viewer.load(folder)
+    logits, centers = model.logits(store)
+    wanted = model.aggregated(logits, store.clip_of_frame[centers], store.clips.num_rows)
+    np.testing.assert_allclose(said.table["probabilities"].to_pylist(), wanted.probabilities, atol=1e-5)
+    np.testing.assert_allclose(said.table["uncertainty"].to_pylist(), wanted.uncertainty, atol=1e-5)
+    assert said.table["prediction"].to_pylist() == [VIEWS[code] for code in wanted.answer]
+    assert "set" in said.table.column_names
+    for how in ({"level": "frame"}, {"live": True}):
+        with pytest.raises(InputError, match="names clips by windows of 2 frames"):
+            sslecho.predict(archive, tmp_path / "other", model=str(folder), **{**HOW, **how})
+
+
 def test_the_command_prints_where_answers_are_and_a_second_call_finds_it_done(models, archive, tmp_path):
     call = ["predict", str(archive), "--model", str(models / "classifier"), "-o", str(tmp_path / "out")]
     call += ["--size", "64", "--workers", "1"]
@@ -188,7 +206,7 @@ def test_the_command_prints_where_answers_are_and_a_second_call_finds_it_done(mo
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
-        ({}, InputError, "--model is missing: name a run of `sslecho finetune` or `sslecho grade`"),
+        ({}, InputError, "--model is missing: name a run of `sslecho finetune`, `view` or `grade`"),
         ({"model": "encoder"}, InputError, "is an encoder, which names nothing"),
         ({"model": "nowhere"}, NounError, "nowhere holds no model; name the folder of a run"),
         ({"model": "classifier", "grader": "classifier"}, InputError, "is no run of `sslecho grade`"),
