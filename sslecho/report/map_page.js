@@ -360,8 +360,18 @@
     });
   }
 
+  // WebGL that is imitated by software takes many times longer than drawing without it.
+  function hasGraphicsProcessor() {
+    const context = document.createElement("canvas").getContext("webgl");
+    const info = context && context.getExtension("WEBGL_debug_renderer_info");
+    const name = context && context.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : context.RENDERER);
+    return Boolean(context) && !/swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
+  }
+
   async function start() {
-    await Bokeh.embed.embed_item(JSON.parse(byId("plot").textContent), "map");
+    const item = JSON.parse(byId("plot").textContent);
+    if (!hasGraphicsProcessor()) item.doc.roots[0].attributes.output_backend = "canvas";
+    await Bokeh.embed.embed_item(item, "map");
     const page = Bokeh.documents[0];
     [points, shown, spot, lasso, pan, plot] = ["points", "shown", "spot", "lasso", "pan", "plot"].map((name) =>
       page.get_model_by_name(name),

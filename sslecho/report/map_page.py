@@ -144,7 +144,7 @@ def _plot(points: Float32[np.ndarray, "n 2"]) -> Mapping[str, Any]:
     spot = ColumnDataSource({"x": [], "y": []}, name="spot")
     plot.scatter("x", "y", source=spot, size=20, fill_color=None, line_color="#d9480f", line_width=3)
     for axis in (plot.x_range, plot.y_range):
-        axis.renderers = [drawn]  # the spot moves nothing
+        axis.update(renderers=[drawn])  # the spot moves nothing
     pan, wheel, lasso = PanTool(name="pan"), WheelZoomTool(), LassoSelectTool(name="lasso", renderers=[drawn])
     lasso.overlay.update(fill_color="#5cc4d6", fill_alpha=0.18, line_color="#178aa0", line_alpha=1)
     plot.add_tools(

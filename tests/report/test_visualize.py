@@ -23,6 +23,19 @@ from sslecho.embed.layout import Layout
 from sslecho.errors import InputError, NounError, SettingsError
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """A layout that costs nothing: the first two values, and each vector's neighbors in the order of the rows."""
+
+    def lay_out(vectors, *, neighbors, seed):
+        n = len(vectors)
+        ids = (np.arange(n)[:, None] + np.arange(1, 4)) % n
+        return Layout(np.array(vectors[:, :2], np.float32), ids, np.full((n, 3), 0.25, np.float32), n)
+
+    monkeypatch.setattr(module, "lay_out", lay_out)
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_picture_of_any_column(tmp_path):
     make_run(tmp_path)
     out = visualize(tmp_path / "emb", tmp_path / "maps" / "map.png")
@@ -60,18 +73,6 @@ def test_without_the_store_the_recorded_columns_are_left(tmp_path, capsys):
     with pytest.raises(InputError, match="'device' is no column; choose one of: .*split.* the store"):
         visualize(tmp_path / "emb", tmp_path / "map.png", color="device")
     assert "recorded when embedding" in capsys.readouterr().err
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """A layout that costs nothing: the first two values, and each vector's neighbors in the order of the rows."""
-
-    def lay_out(vectors, *, neighbors, seed):
-        n = len(vectors)
-        ids = (np.arange(n)[:, None] + np.arange(1, 4)) % n
-        return Layout(np.array(vectors[:, :2], np.float32), ids, np.full((n, 3), 0.25, np.float32), n)
-
-    monkeypatch.setattr(module, "lay_out", lay_out)
 
 
 def with_sectors(folder) -> None:
