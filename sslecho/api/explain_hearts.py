@@ -170,7 +170,8 @@ def _of_masks(folder: Path, store: Store) -> Callable[[int, Bool[np.ndarray, "h 
         if path is None:
             return None
         try:
-            mask = np.asarray(Image.open(path).convert("L")) > 0
+            with Image.open(path) as picture:
+                mask = np.asarray(picture.convert("L")) > 0
         except OSError:
             raise InputError(f"--masks: {path} is no picture; write a PNG") from None
         if mask.shape != store.frame_shape:

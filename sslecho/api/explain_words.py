@@ -67,7 +67,7 @@ def _heart(row: Mapping[str, Any], heart: str, *, unit: str) -> str:
     drops = [figure(row, name, signed=True) for name in ("heart_drop", "background_drop", "heart_minus_background")]
     cost = f"covering {heart} costs {drops[0]} of accuracy, as much background {drops[1]}; difference {drops[2]}"
     if row["heart_minus_background_shown"]:
-        return f"the heart: LOOKED AT: {cost}"
+        return f"the heart: MATTERS MORE THAN BACKGROUND: {cost}"
     few = "" if row["detectable"] else f" (nor could {row['n_patients']} {unit}s show it)"
     return f"the heart: not shown to matter more than background{few}: {cost}"
 

@@ -13,7 +13,7 @@ from sslecho.cli.app import app
 from sslecho.errors import InputError, NounError, SslechoError
 from sslecho.rundir import read_json
 
-PATIENTS = 36
+PATIENTS = 24
 QUICK = {"frames": 2, "maps": 6, "shown": 2, "workers": 1}
 FIGURES = ("maps.png", "occlusion.png", "confusion.png", "errors.png", "time.png")
 
@@ -49,14 +49,12 @@ def test_a_planted_mark_is_caught(work, tmp_path):
     assert result["accuracy_blanked"] == pytest.approx(0.5, abs=0.1)
     assert "SHORTCUT SHOWN" in result["verdicts"][0]
     assert f"{result['exchange_drop_low']:+.2f}".replace("+0.", "+.") in result["verdicts"][0]
-    # A spot that is alike in both classes is missed when it is covered, but less than the mark.
-    assert result["exchange_drop"] > result["heart_drop"]
-    # Maps alone would not have accused it: gradients of so small a network lie everywhere.
-    assert 0 < result["saliency"]["gradient"]["outside"] < 1
+    # Covering marks, not anatomy, is what the sliding patch and the maps are to find.
+    assert result["saliency"]["gradient"]["outside"] > result["saliency"]["gradient"]["outside_area"]
     rows = {(row["arm"], row["metric"]): row for row in scores.table.to_pylist()}
     assert rows["exchange", "exchange_drop"]["value"] == result["exchange_drop"]
     assert rows["gradient", "outside"]["low"] == result["saliency"]["gradient"]["outside_low"]
-    assert {row["n_patients"] for row in rows.values() if row["n_patients"]} == {12}
+    assert {row["n_patients"] for row in rows.values() if row["n_patients"]} == {8}
 
 
 def test_a_clean_store_with_marks_at_random_is_not_accused_and_its_heart_matters(work, tmp_path):
@@ -68,11 +66,11 @@ def test_a_clean_store_with_marks_at_random_is_not_accused_and_its_heart_matters
     assert result["heart_drop"] > 0.3
     assert result["heart_minus_background_shown"]
     assert result["heart_minus_background"] == pytest.approx(result["accuracy_background"] - result["accuracy_heart"])
-    assert result["verdicts"][1].startswith("the heart: LOOKED AT")
+    assert result["verdicts"][1].startswith("the heart: MATTERS")
     for name in FIGURES:
         with Image.open(tmp_path / "x" / name) as picture:
             assert picture.size[0] > 600
-    assert result["n"], result["n_patients"] == (24, 12)
+    assert (result["n"], result["n_patients"]) == (16, 8)
     assert (result["split"], result["unit"], result["level"], result["n_maps"]) == ("test", "patient", "clip", 6)
     assert any("fewer than 24" in warning for warning in result["warnings"])
     # Maps come as arrays too, a line of the table each.
@@ -104,7 +102,7 @@ def test_the_command_says_it_in_json_and_a_second_call_finds_it_done(work, tmp_p
     result = json.loads(said.stdout.splitlines()[-1])
     assert {"out", "n", "n_patients", "split", "unit", "accused", "heart_drop_low", "outside_drop_high"} <= set(result)
     assert (result["n"], result["n_patients"], result["heart"]) == (6, 3, "a box of the user's")
-    assert any("6 of 24 clips" in warning for warning in result["warnings"])
+    assert any("6 of 16 clips" in warning for warning in result["warnings"])
     again = json.loads(CliRunner().invoke(app, [*call, *flags.split()]).stdout.splitlines()[-1])
     assert again.pop("already") is True
     assert again == result
