@@ -70,7 +70,7 @@ class Figures:
             item, window = int(found.items[place]), self._items.windows[self._items.middle[found.items[place]]]
             middle = len(window) // 2
             seen = self._subject.pictures(self._places.store.read, window[None])[0]
-            slid = sliding(self._subject.network, seen, int(found.explained[place]))
+            slid = sliding(self._subject.network, seen, int(found.explained[place]), says=self._subject.probabilities)
             maps = {name: of[place, middle] for name, of in found.maps.items()}
             sector = small(self._places.sector_of(int(window[middle])), self._subject) > 0.5
             outside = self._places.shows_outside[int(self._items.clips[item])]
@@ -151,7 +151,7 @@ class Figures:
             share = shares_of_frames(gradient(network, seen, said)[0].cpu().numpy())
             effective.append(effective_frames(share))
             lengths.append(len(window))
-            fall = without_each_frame(network, seen[0], int(said[0]))
+            fall = without_each_frame(network, seen[0], int(said[0]), says=self._subject.probabilities)
             picture = seen[0, int(share.argmax()), 0].cpu().numpy()
             courses.append(Course(*self._said(item), share, fall, picture))
         title = f"Which frames decide, in {len(courses)} clips"
@@ -167,7 +167,9 @@ class Figures:
         """The maps as float16, by method, and a row an item that they are of."""
         buffer = io.BytesIO()
         np.savez_compressed(
-            buffer, **{name.replace("-", "_"): of.astype(np.float16) for name, of in scaled(found.maps).items()}
+            buffer,
+            allow_pickle=False,
+            **{name.replace("-", "_"): of.astype(np.float16) for name, of in scaled(found.maps).items()},
         )
         write_atomic(self._out / "maps.npz", buffer.getvalue())
         ids, frames = (self._items.table[name].to_pylist() for name in ("clip_id", "frame_index"))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from sslecho.data.store import Store
+from sslecho.data.windows import key_centers
 from sslecho.errors import InputError
 from sslecho.rundir import read_json, sha256_of
 from sslecho.tasks.classifier import SCHEMA as OF_FRAMES
@@ -17,9 +17,9 @@ from sslecho.tasks.classifier import Classifier
 from sslecho.tasks.explain import subject
 from sslecho.tasks.explain.subject import Subject
 from sslecho.tasks.probe_model import tempered
+from sslecho.tasks.viewer import SCHEMA as OF_CLIPS
+from sslecho.tasks.viewer import Viewer
 from sslecho.train.validation import means
-
-OF_CLIPS = "sslecho.viewer"
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,7 @@ def _of_frames(folder: Path, frames: int) -> Loaded:
 def _of_clips(folder: Path, store: Store, level: str) -> Loaded:
     if level == "frame":
         raise InputError(f"--level frame: --model {folder} names clips; leave --level out")
-    viewer = import_module("sslecho.tasks.viewer").Viewer.load(folder)
-    key_centers = import_module("sslecho.data.windows").key_centers
+    viewer = Viewer.load(folder)
     windows, how = viewer.windows(store), viewer.looking
 
     def windows_of(rows: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, "m t"]:

@@ -8,22 +8,21 @@ from fan_store import fan_store
 import sslecho
 from sslecho.errors import InputError
 from sslecho.models.encoder import Encoder
+from sslecho.models.video.video_network import create_video
 from sslecho.rundir import read_json
+from sslecho.tasks.viewer import Looking, Viewer
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """A store, and a recurrent classifier of its clips with random weights."""
-    viewer = pytest.importorskip("sslecho.tasks.viewer")
-    from sslecho.models.video import create_video
-
     folder = tmp_path_factory.mktemp("clips")
     fan_store(folder / "store", patients=9, frames=6, mark="chance")
     torch.manual_seed(0)
     encoder = Encoder("test_resnet", image_size=32, mean=0.2, std=0.2)
     network = create_video("lstm", encoder, n_classes=2, n_frames=3).eval()
-    looking = viewer.Looking(1, None, 2, 300, "mean", False, 0.8)
-    made = viewer.Viewer(network, "lstm", "test_resnet", ("large", "small"), looking, 1.0, None, {"level": "clip"})
+    looking = Looking(1, None, 2, 300, "evidence", True, 0.8)
+    made = Viewer(network, "lstm", "test_resnet", ("large", "small"), looking, 1.0, None, {"level": "clip"})
     (folder / "model").mkdir()
     made.save(folder / "model")
     return folder

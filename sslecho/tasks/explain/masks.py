@@ -39,7 +39,7 @@ def pair_of(heart: Bool[np.ndarray, "h w"], sector: Bool[np.ndarray, "h w"]) -> 
 def central(sector: Bool[np.ndarray, "h w"], share: float = CENTRAL) -> Bool[np.ndarray, "h w"]:
     """The sector's middle: an ellipse about its centroid, as wide and high to each other as the sector is, with so
     large a share of its area."""
-    y, x = np.indices(sector.shape)
+    y, x = np.mgrid[: sector.shape[0], : sector.shape[1]]
     rows, columns = np.flatnonzero(sector.any(1)), np.flatnonzero(sector.any(0))
     height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
     away = np.hypot((y - y[sector].mean()) / height, (x - x[sector].mean()) / width)
@@ -53,7 +53,7 @@ def box(shape: tuple[int, int], corners: tuple[float, float, float, float]) -> B
         corners: x0, y0, x1, y1 as shares of its width and height.
     """
     height, width = shape
-    y, x = np.indices(shape)
+    y, x = np.mgrid[:height, :width]
     x0, y0, x1, y1 = corners
     return ((x + 0.5) / width >= x0) & ((x + 0.5) / width < x1) & ((y + 0.5) / height >= y0) & ((y + 0.5) / height < y1)
 

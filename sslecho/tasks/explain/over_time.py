@@ -1,5 +1,7 @@
 """Which frames of a clip decide: saliency and occlusion over time."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
@@ -19,10 +21,20 @@ def effective_frames(shares: Float64[np.ndarray, " t"]) -> float:
 
 
 @torch.inference_mode()
-def without_each_frame(network: nn.Module, window: Float[Tensor, "t 1 h w"], of: int) -> Float64[np.ndarray, " t"]:
-    """The fall of a class's probability where one frame is gray all over; negative where it rises."""
+def without_each_frame(
+    network: nn.Module,
+    window: Float[Tensor, "t 1 h w"],
+    of: int,
+    *,
+    says: Callable[[Float[Tensor, "m c"]], Float64[np.ndarray, "m c"]],
+) -> Float64[np.ndarray, " t"]:
+    """The fall of a class's probability where one frame is gray all over; negative where it rises.
+
+    Args:
+        says: logits of windows -> probabilities.
+    """
     changed = window[None].repeat(len(window) + 1, 1, 1, 1, 1)
     for frame in range(len(window)):
         changed[frame + 1, frame] = window[frame].mean()
-    probability = network(changed).softmax(1)[:, of].double().cpu().numpy()
+    probability = says(network(changed))[:, of]
     return probability[0] - probability[1:]

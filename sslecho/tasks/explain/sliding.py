@@ -4,6 +4,8 @@ Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks", 
 frames of a window at once.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
@@ -15,18 +17,25 @@ ACROSS = 8  # patches that lie side by side over the picture's shorter side; eac
 
 
 @torch.inference_mode()
-def sliding(network: nn.Module, window: Float[Tensor, "t 1 h w"], of: int) -> Float64[np.ndarray, "h w"]:
+def sliding(
+    network: nn.Module,
+    window: Float[Tensor, "t 1 h w"],
+    of: int,
+    *,
+    says: Callable[[Float[Tensor, "m c"]], Float64[np.ndarray, "m c"]],
+) -> Float64[np.ndarray, "h w"]:
     """The fall of a class's probability under each pixel, the mean of all patches over it; negative where it rises.
 
     Args:
         network: in eval mode.
         of: the class.
+        says: logits of windows -> probabilities.
     """
     height, width = window.shape[-2:]
     side = max(2, round(min(height, width) / ACROSS))
     corners = [(y, x) for y in places(height, side) for x in places(width, side)]
     gray = window.mean()
-    before = float(network(window[None]).softmax(1)[0, of])
+    before = float(says(network(window[None]))[0, of])
     fall, times = np.zeros((height, width)), np.zeros((height, width))
     at_once = max(1, FRAMES_AT_ONCE // len(window))
     for start in range(0, len(corners), at_once):
@@ -34,7 +43,7 @@ def sliding(network: nn.Module, window: Float[Tensor, "t 1 h w"], of: int) -> Fl
         changed = window[None].repeat(len(some), 1, 1, 1, 1)
         for place, (y, x) in enumerate(some):
             changed[place, ..., y : y + side, x : x + side] = gray
-        after = network(changed).softmax(1)[:, of].double().cpu().numpy()
+        after = says(network(changed))[:, of]
         for (y, x), probability in zip(some, after, strict=True):
             fall[y : y + side, x : x + side] += before - probability
             times[y : y + side, x : x + side] += 1

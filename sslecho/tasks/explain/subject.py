@@ -53,6 +53,10 @@ class Subject:
         small = resize(torch.from_numpy(read(seen)).to(self.device), self.image_size)
         return small[torch.from_numpy(place.reshape(windows.shape)).to(self.device)]
 
+    def probabilities(self, logits: Float[Tensor, "m c"]) -> Float64[np.ndarray, "m c"]:
+        """Of windows, each named alone: by evidence or softmax, tempered, as the classifier has it."""
+        return self.name_items(logits.double().cpu().numpy(), np.arange(len(logits)), len(logits))[0]
+
     @torch.inference_mode()
     def logits(self, read: Read, windows: Int64[np.ndarray, "m t"]) -> Float64[np.ndarray, "m c"]:
         """Of windows, many at a time."""

@@ -14,6 +14,10 @@ from sslecho.tasks.explain.surroundings import NOBODY, beside, draw_donors, exch
 SECTOR = fan_mask(60, 80)
 
 
+def softmax(logits):
+    return logits.double().softmax(1).numpy()
+
+
 def test_heart_and_background_have_one_area_inside_the_sector_and_no_pixel_in_common():
     y, x = np.mgrid[0:60, 0:80]
     heart = np.hypot(x - 35, y - 40) < 9
@@ -77,7 +81,7 @@ def test_a_sliding_patch_finds_the_only_pixel_that_counts():
     torch.manual_seed(0)
     window = torch.rand(1, 1, 16, 24) * 0.2
     window[0, 0, 11, 5] = 1.0
-    found = sliding(LooksAt(), window, 1)
+    found = sliding(LooksAt(), window, 1, says=softmax)
     side, gray = 2, float(window.mean())
     before, after = (torch.tensor(4.0 * value).sigmoid().item() for value in (1.0, gray))
     wanted, times = np.zeros((16, 24)), np.zeros((16, 24))
@@ -127,7 +131,7 @@ def test_over_time_a_frame_that_decides_stands_out():
             return torch.stack([torch.zeros_like(seen), seen], 1)
 
     window = torch.rand(4, 1, 5, 5)
-    fall = without_each_frame(Third(), window, 1)
+    fall = without_each_frame(Third(), window, 1, says=softmax)
     assert fall[[0, 1, 3]] == pytest.approx(0.0)
     gray = window.clone()
     gray[2] = window[2].mean()
