@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from sslecho.api.explain_items import Items
-from sslecho.api.explain_maps import Mapped, in_turn, patients_in_turn
+from sslecho.api.explain_maps import SLID, Mapped, in_turn, patients_in_turn
 from sslecho.api.explain_occlusion import Named
 from sslecho.api.explain_readers import Places
 from sslecho.api.explain_shares import small
@@ -23,7 +23,6 @@ from sslecho.report.explain_time import Course, draw_time
 from sslecho.rundir import write_atomic, write_text
 from sslecho.tasks.explain.over_time import effective_frames, shares_of_frames, without_each_frame
 from sslecho.tasks.explain.saliency import gradient
-from sslecho.tasks.explain.sliding import sliding
 from sslecho.tasks.explain.subject import MeanOfFrames, Subject
 from sslecho.tasks.explain.surroundings import NOBODY, draw_donors
 
@@ -63,14 +62,12 @@ class Figures:
         self._names = np.array(subject.classes, dtype=object)
 
     def maps(self, found: Mapped, *, shown: int) -> None:
-        """The sheet, with a sliding map of each shown frame; a class after the other."""
+        """The sheet, a class after the other."""
         chosen = self._of_classes(found, shown)
         rows = []
         for place in chosen.tolist():
             item, window = int(found.items[place]), self._items.windows[self._items.middle[found.items[place]]]
             middle = len(window) // 2
-            seen = self._subject.pictures(self._places.store.read, window[None])[0]
-            slid = sliding(self._subject.network, seen, int(found.explained[place]), says=self._subject.probabilities)
             maps = {name: of[place, middle] for name, of in found.maps.items()}
             sector = small(self._places.sector_of(int(window[middle])), self._subject) > 0.5
             outside = self._places.shows_outside[int(self._items.clips[item])]
@@ -79,12 +76,12 @@ class Figures:
                     found.pictures[place, middle],
                     None if outside else sector,
                     sector if outside else None,
-                    {"sliding": slid, **maps},
+                    maps,
                     *self._said(item),
                 )
             )
         title = f"Where the classifier looks in {len(rows)} of {len(self._items)} {self._level}s"
-        png = draw_maps(rows, ["sliding", *found.maps], title=title, footer=self._footer(), stamp=self._stamp())
+        png = draw_maps(rows, list(found.maps), title=title, footer=self._footer(), stamp=self._stamp())
         write_atomic(self._out / "maps.png", png)
 
     def occlusion(self, figures: dict[str, Any]) -> None:
@@ -200,9 +197,8 @@ class Figures:
         return found
 
     def _of_classes(self, found: Mapped, most: int) -> Int64[np.ndarray, " k"]:
-        """Places in `found`, the first of every class before the second of any."""
-        order = patients_in_turn(self._items.labels[found.items], seed=0)
-        return order[:most]
+        """Places in `found` that have all maps, the first of every class before the second of any."""
+        return patients_in_turn(self._items.labels[found.items[:SLID]], seed=0)[:most]
 
     def _examples(self) -> list[tuple[str, np.ndarray]]:
         """One frame in every way; of the first item that can be shown in all of them."""

@@ -9,12 +9,16 @@ from jaxtyping import Float, Float32, Int64
 from sslecho.api.explain_items import Items
 from sslecho.api.explain_readers import Places
 from sslecho.api.explain_shares import small
+from sslecho.models.encoder import height_width
 from sslecho.progress import track
 from sslecho.tasks.explain.randomized import randomized, rank_correlation
 from sslecho.tasks.explain.saliency import MAPS
+from sslecho.tasks.explain.sliding import sliding
 from sslecho.tasks.explain.subject import Subject
 
 FRAMES_AT_ONCE = 16  # with all that their gradients need
+SLID = 12  # items with a sliding map, each of which takes some two hundred answers
+SLIDING = "sliding"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +29,10 @@ class Mapped:
         items: places among all items, patients in turn.
         explained: of each, the class whose logit is explained: the answer to its window.
         pictures: what the network saw of each one's middle window.
-        maps: by method, like the pictures; a method that the network has none of is missing.
-        correlation: by method, of each item the rank correlation with the map of the random network; NaN without.
+        maps: by method, like the pictures; a method that the network has none of is missing. Sliding maps are those of
+            the first `SLID` items, with 0 where the probability rises; of the others they are 0.
+        correlation: of each method that goes back through the weights, for each item the rank correlation with the map
+            of the random network; NaN without.
     """
 
     items: Int64[np.ndarray, " k"]
@@ -79,10 +85,28 @@ def mapped(subject: Subject, items: Items, chosen: Int64[np.ndarray, " k"], plac
                     for a, b, where in zip(made, other, inside, strict=True)
                 )
             progress.advance(len(some))
+    classes = np.concatenate(explained).astype(np.int64)
     return Mapped(
         chosen,
-        np.concatenate(explained).astype(np.int64),
+        classes,
         np.concatenate(pictures).astype(np.float32),
-        {name: np.concatenate(parts).astype(np.float32) for name, parts in maps.items()},
+        {
+            SLIDING: _slid(subject, windows, classes, places),
+            **{name: np.concatenate(parts).astype(np.float32) for name, parts in maps.items()},
+        },
         {name: np.array(values) for name, values in correlation.items()},
     )
+
+
+def _slid(
+    subject: Subject, windows: Int64[np.ndarray, "k t"], classes: Int64[np.ndarray, " k"], places: Places
+) -> Float32[np.ndarray, "k t h w"]:
+    height, width = height_width(subject.image_size)
+    maps = np.zeros((*windows.shape, height, width), np.float32)
+    with track("sliding patches", total=min(SLID, len(windows)), unit="items") as progress:
+        for place in range(min(SLID, len(windows))):
+            seen = subject.pictures(places.store.read, windows[place : place + 1])[0]
+            fall = sliding(subject.network, seen, int(classes[place]), says=subject.probabilities)
+            maps[place] = np.maximum(fall, 0)
+            progress.advance()
+    return maps

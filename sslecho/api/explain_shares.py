@@ -40,7 +40,7 @@ def shares(
 
     Args:
         maps: by method, of the chosen items' middle windows.
-        correlation: by method, of each item with the random network's map.
+        correlation: of each item's map with the random network's, by those methods that were compared.
     """
     windows, units = items.windows[items.middle[chosen]], items.units[chosen]
     outside = [_outside(places, window, subject) for window in windows]
@@ -53,7 +53,7 @@ def shares(
                 masks.append(None if found is None else found.get(name))
     figures = {}
     for method, of in maps.items():
-        correlated = np.asarray(correlation[method], np.float64)
+        correlated = np.asarray(correlation.get(method, np.full(len(chosen), np.nan)), np.float64)
         known = np.isfinite(correlated)
         figures[method] = {
             **_share("outside", of, outside, units, seed=seed),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sslecho.tasks.explain.randomized import ALIKE
+from sslecho.tasks.explain.saliency import MAPS
 
 
 def is_accused(occlusion: Mapping[str, Any]) -> bool | None:
@@ -27,7 +28,7 @@ def verdicts(
     return [
         _outside(occlusion, unit=unit),
         _heart(occlusion["heart"], heart, unit=unit),
-        *(_control(name, row) for name, row in maps.items()),
+        *(_control(name, row) for name, row in maps.items() if name in MAPS),
     ]
 
 

@@ -49,8 +49,10 @@ def test_a_planted_mark_is_caught(work, tmp_path):
     assert result["accuracy_blanked"] == pytest.approx(0.5, abs=0.1)
     assert "SHORTCUT SHOWN" in result["verdicts"][0]
     assert f"{result['exchange_drop_low']:+.2f}".replace("+0.", "+.") in result["verdicts"][0]
-    # Covering marks, not anatomy, is what the sliding patch and the maps are to find.
-    assert result["saliency"]["gradient"]["outside"] > result["saliency"]["gradient"]["outside_area"]
+    # The sliding patch finds the mark; gradients need not, and with this network they don't.
+    slid = result["saliency"]["sliding"]
+    assert slid["outside_low"] > 2 * slid["outside_area"]
+    assert not any(verdict.startswith("sliding") for verdict in result["verdicts"])
     rows = {(row["arm"], row["metric"]): row for row in scores.table.to_pylist()}
     assert rows["exchange", "exchange_drop"]["value"] == result["exchange_drop"]
     assert rows["gradient", "outside"]["low"] == result["saliency"]["gradient"]["outside_low"]
