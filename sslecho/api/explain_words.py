@@ -75,8 +75,11 @@ def _heart(row: Mapping[str, Any], heart: str, *, unit: str) -> str:
 
 def _control(name: str, row: Mapping[str, Any]) -> str:
     if row["random_correlation"] is None:
-        return f"{name}: not compared with a random network: its maps are the same all over"
-    said = f"rank correlation with the maps of a network with random weights {figure(row, 'random_correlation')}"
+        return f"{name}: not compared with a random network: its maps, or that one's, are the same all over"
+    n = row["random_correlation_n"]
+    said = (
+        f"rank correlation with the maps of a network with random weights {figure(row, 'random_correlation')}, n = {n}"
+    )
     if row["random_correlation"] > ALIKE:
         return f"{name}: SHOWS THE PICTURE MORE THAN THE NETWORK: {said}; believe none of its maps"
     return f"{name}: its maps are those of this network: {said}"
