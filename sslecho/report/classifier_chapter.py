@@ -15,6 +15,8 @@ from sslecho.report.run_folder import Run
 from sslecho.report.wording import listed, share, with_interval
 from sslecho.report.worst import Wrong, chosen, sheet
 
+# What says in a result how the classifier was made, with the word before it.
+HOW = {"kind": "", "arch": "", "from": "from", "balance": "balance", "aggregate": "aggregate"}
 SHOWN = {"balanced_accuracy": "Balanced accuracy", "macro_f1": "Macro F1", "accuracy": "Accuracy", "auroc": "AUROC"}
 
 
@@ -110,9 +112,9 @@ def _facts(run: Run, classes: list[str]) -> list[tuple[str, str, str]]:
     if result.get("n_train") is not None:
         learned = counted(result.get("n_train_patients") or 0, run.unit)
         facts.append(("Learned from", counted(result["n_train"], run.level), learned))
-    how = [str(result[name]) for name in ("kind", "arch", "from", "balance", "aggregate") if result.get(name)]
-    if how:
-        facts.append(("How", ", ".join(how), ""))
+    made, *more = [f"{word} {result[name]}".strip() for name, word in HOW.items() if result.get(name)] or [""]
+    if made:
+        facts.append(("How", made, ", ".join(more)))
     return facts
 
 
