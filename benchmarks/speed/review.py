@@ -8,7 +8,8 @@ them, is written; nothing of it is ultrasound. The server runs in a process of i
 - `first_paint_s`: from asking for the page in a fresh profile of Chromium to its first pictures on the screen; null
   without a browser. `page_ms` is how long the server takes for the page.
 - `action_ms_p95`: 400 actions of all kinds as the page sends them, each with the reading of the page that follows it
-  where the page does so; by kind in the rows. The server has 2 cores.
+  where the page does so; by kind in the rows. The server has 2 cores. Writing labels.csv, which grows with the archive,
+  is a row and not among them.
 - `action_cpu_ms_p95`: the processor time that the server took for the same: what is left of the time where nothing else
   runs on the machine, but for the disk's.
 - `peak_gib`: of the server's memory (VmHWM: what it held at most, the mapped embeddings with it).
@@ -17,6 +18,7 @@ them, is written; nothing of it is ultrasound. The server runs in a process of i
 """
 
 import argparse
+import atexit
 import http.client
 import json
 import os
@@ -62,6 +64,7 @@ class Server:
             text=True,
             preexec_fn=lambda: os.sched_setaffinity(0, cores),
         )
+        atexit.register(self.process.kill)
         assert self.process.stderr is not None
         for line in self.process.stderr:
             if found := re.search(r"http://127\.0\.0\.1:(\d+)/\?token=(\S+)", line):
