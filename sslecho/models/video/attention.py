@@ -34,8 +34,10 @@ class AttentionNetwork(VideoNetwork):
     def __init__(self, encoder: Encoder, *, n_classes: int, n_frames: int, dropout: float = 0.1):
         super().__init__(encoder, n_classes=n_classes, n_frames=n_frames, taken=WHOLE)
         self.encoder = encoder
-        self.project = nn.Linear(encoder.dim, WIDTH)
-        self.when = nn.Parameter(nn.init.trunc_normal_(torch.empty(n_frames, WIDTH), std=0.02))
+        # Positions as large as what they are added to: at a Transformer's usual 0.02 the order of frames is learned
+        # later than what they show.
+        self.project = nn.Sequential(nn.LayerNorm(encoder.dim), nn.Linear(encoder.dim, WIDTH))
+        self.when = nn.Parameter(torch.randn(n_frames, WIDTH))
         layer = nn.TransformerEncoderLayer(
             WIDTH, HEADS, 4 * WIDTH, dropout=dropout, activation="gelu", batch_first=True, norm_first=True
         )

@@ -72,7 +72,8 @@ class DividedNetwork(VideoNetwork):
         self.encoder = encoder
         net: Any = encoder.net
         heads = net.blocks[0].attn.num_heads
-        self.when = nn.Parameter(nn.init.trunc_normal_(torch.empty(n_frames, net.embed_dim), std=0.02))
+        # As large as the normalized tokens that they are added to, so that the order of frames is seen from the start.
+        self.when = nn.Parameter(torch.randn(n_frames, net.embed_dim))
         self.temporal = nn.ModuleList([TemporalAttention(net.embed_dim, heads) for _ in net.blocks])
         self.head = LinearHead(encoder.dim, (n_classes,), dropout=dropout)
 

@@ -81,6 +81,8 @@ def test_it_begins_with_a_copy_of_the_encoder_and_leaves_the_encoder_alone(arch)
         assert made.encoder is None
         return
     assert made.encoder.hash() == start.hash()  # no layer of it was begun anew
+    owned, lent = ({weight.data_ptr() for weight in one.parameters()} for one in (made, start))
+    assert not owned & lent
     changed = network(arch).train()
     before = start.hash()
     changed(clips(t=changed.n_frames)).square().sum().backward()
@@ -106,7 +108,6 @@ def test_the_order_of_the_frames_is_seen(arch):
     if arch == "divided":  # which begins blind to it
         for temporal in made.temporal:
             torch.nn.init.normal_(temporal.attention.out_proj.weight, std=0.1)
-        made.when.data *= 50
     if arch == "stfm":  # whose LSTM begins nearly so
         rough(made.motion)
         made.lstm.weight_ih_l0.data *= 20
