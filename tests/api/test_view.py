@@ -216,6 +216,8 @@ def test_clips_of_one_frame_and_blank_ones(tmp_path, capsys):
         ({"families": ("disk",)}, "must read CLASS=VALUE"),
         ({"arch": "lstm", "stride_s": 0.1}, "--stride-s 0.1 needs frame times"),
         ({"train": "last", "last_layers": 9}, "more layers than the encoder has"),
+        ({"arch": "mc3", "frames": 2, "train": "none"}, "--arch mc3 has none inside"),
+        ({"arch": "mc3", "frames": 2, "layer_decay": 0.5}, "--layer-decay 0.5 needs an --arch with a whole encoder"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_left(work, tmp_path, options, said):
