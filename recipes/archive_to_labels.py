@@ -28,7 +28,7 @@ def main(told: Given) -> list[dict[str, object]]:
     classes, patients = (tuple(VIEWS)[:3], 26) if told.smoke else (tuple(VIEWS), 90)
     archive, known = told.archive(kind="echo", classes=classes, patients=patients, frames=4, size=128)
     store = sslecho.ingest(archive, told.out / "store", size=96, **known)
-    sslecho.check(store, told.out / "check")
+    sslecho.check(store, told.out / "check.html")
     if not any(store.column("split")):
         store = sslecho.split(store, test=0.3, val=0.15, seed=told.seed)
     learning = told.learning(

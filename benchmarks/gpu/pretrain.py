@@ -27,7 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+sys.path.append(str(Path(__file__).parents[1] / "speed"))
 
 DEVICE = "cuda"
 NETWORKS = {"resnet50": "sgd", "vit_small_patch16_224": "adamw"}

@@ -35,7 +35,7 @@ from sslecho.data.store import Store
 from sslecho.embed.embeddings import Embeddings
 from sslecho.metrics.intervals import percentiles
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+sys.path.append(str(Path(__file__).parents[1] / "speed"))
 from measure import finish
 
 FIRST_SEED = 10_000

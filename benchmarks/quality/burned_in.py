@@ -26,7 +26,7 @@ from sslecho.data.readers.recording import Unreadable
 from sslecho.data.readers.sniff import open_recording
 from sslecho.data.sector import find_sector
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+sys.path.append(str(Path(__file__).parents[1] / "speed"))
 from measure import finish
 
 GRAYS = (120, 160, 200, 255)

@@ -41,7 +41,7 @@ import sslecho
 from sslecho.metrics.intervals import percentiles
 from sslecho.phantom import sizes
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+sys.path.append(str(Path(__file__).parents[1] / "speed"))
 from measure import finish
 from rows import Rows
 

@@ -44,7 +44,7 @@ from sslecho.data.store import Store
 from sslecho.errors import InputError, Interrupted, SslechoError
 from sslecho.rundir import commit
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+sys.path.append(str(Path(__file__).parents[1] / "speed"))
 from rows import Rows
 
 FIRST_SEED = 10_000  # of the phantom seeds that nothing was tuned on

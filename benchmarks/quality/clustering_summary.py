@@ -14,7 +14,7 @@ from methods_scores import Scored, draws, values
 from sslecho.metrics.intervals import percentiles, too_few
 from sslecho.rundir import commit
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+sys.path.append(str(Path(__file__).parents[1] / "speed"))
 from measure import machine
 
 FIGURE = Path(__file__).parents[2] / "docs" / "images" / "clustering.png"

@@ -46,7 +46,7 @@ from sslecho.data.relabel import labels_of_clips
 from sslecho.data.store import Store
 from sslecho.rundir import read_json
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+sys.path.append(str(Path(__file__).parents[1] / "speed"))
 from measure import finish
 from rows import Rows
 

@@ -25,7 +25,7 @@ from sslecho.data.identity import read_sources
 from sslecho.data.letterbox import Letterbox
 from sslecho.data.store import Store
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+sys.path.append(str(Path(__file__).parents[1] / "speed"))
 from measure import finish
 
 LEVEL = 85  # of a kind of glyph in the truth's pictures: 1 graphics, 2 text, 3 text that names someone

@@ -57,7 +57,7 @@ from sslecho.evaluate.cells import answers, path_of, run_cells
 from sslecho.evaluate.design import Design
 from sslecho.phantom.heart.views import VIEWS
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+sys.path.append(str(Path(__file__).parents[1] / "speed"))
 from measure import finish
 from rows import Rows
 

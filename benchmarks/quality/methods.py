@@ -44,7 +44,7 @@ from sslecho.embed.embeddings import Embeddings
 from sslecho.errors import InputError, Interrupted, SslechoError
 from sslecho.rundir import commit
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+sys.path.append(str(Path(__file__).parents[1] / "speed"))
 from rows import Rows
 
 RATES, RATE = (3e-4, 1e-3, 3e-3), 1e-3  # those that are tried, and pretrain's default

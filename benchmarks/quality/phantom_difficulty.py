@@ -40,7 +40,7 @@ from sslecho.phantom.heart.views import VIEWS
 from sslecho.phantom.kinds import KINDS
 from sslecho.phantom.plan import Plan, Rendering
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+sys.path.append(str(Path(__file__).parents[1] / "speed"))
 from measure import finish
 
 NAMES = tuple(VIEWS)

@@ -34,7 +34,7 @@ from sslecho.phantom.kinds import KINDS
 from sslecho.phantom.plan import Plan, Rendering
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks" / "speed"))
+sys.path.append(str(ROOT / "benchmarks" / "speed"))
 from measure import finish  # noqa: E402
 
 EACH = 20

@@ -34,7 +34,7 @@ from sslecho.models.torchvision_ops import mend_torchvision
 from sslecho.phantom.acquisition import JITTER
 from sslecho.phantom.echo import Clip
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+sys.path.append(str(Path(__file__).parents[1] / "speed"))
 from measure import finish
 
 SIDE = 64

@@ -19,7 +19,7 @@ from typing import Any
 import sslecho
 from sslecho.rundir import commit, read_json
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+sys.path.append(str(Path(__file__).parents[1] / "speed"))
 from measure import machine
 
 KS = (5, 10, 20)

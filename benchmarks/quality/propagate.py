@@ -32,7 +32,7 @@ from sslecho.metrics.paired import paired_accuracy
 from sslecho.tasks.propagate import Propagation
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks" / "speed"))
+sys.path.append(str(ROOT / "benchmarks" / "speed"))
 from measure import finish  # noqa: E402
 from methods_arms import RESNET, make_store  # noqa: E402
 

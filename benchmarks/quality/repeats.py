@@ -26,7 +26,7 @@ import sslecho
 from sslecho.data import repeats
 from sslecho.data.store import Store
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+sys.path.append(str(Path(__file__).parents[1] / "speed"))
 from measure import finish
 
 SEEDS = (10_000, 10_001)

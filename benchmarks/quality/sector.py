@@ -22,7 +22,7 @@ from sslecho.data.readers.recording import Region
 from sslecho.data.sector import CONFIDENT, Sector, find_sector
 from sslecho.data.sheet import contact_sheet
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+sys.path.append(str(Path(__file__).parents[1] / "speed"))
 from measure import finish
 
 POOR = 0.9

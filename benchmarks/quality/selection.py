@@ -31,7 +31,7 @@ from sslecho.tasks.assignment import prepared
 from sslecho.tasks.select import select_clips
 from sslecho.tasks.selection.uncertainty import quick_probe
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+sys.path.append(str(Path(__file__).parents[1] / "speed"))
 from measure import finish
 
 FIRST_SEED = 10_000  # of those that nothing was settled on

@@ -41,7 +41,7 @@ from view_data import made
 import sslecho
 from sslecho.metrics.intervals import percentiles
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+sys.path.append(str(Path(__file__).parents[1] / "speed"))
 from measure import finish
 from rows import Rows
 

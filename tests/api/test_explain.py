@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from fan_store import SIZE, fan_store, fit_head
+from marked_fans import SIZE, fan_store, fit_head
 from PIL import Image
 from typer.testing import CliRunner
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from fan_store import fan_store
+from marked_fans import fan_store
 
 import sslecho
 from sslecho.errors import InputError

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from fan_store import fan_store, fit_head
+from marked_fans import fan_store, fit_head
 
 import sslecho
 from sslecho.api.explain_hearts import Truth

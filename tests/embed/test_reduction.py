@@ -13,7 +13,7 @@ from sslecho.embed.index.recall import two_samples
 from sslecho.embed.index.reduction import reduced
 from sslecho.embed.index.vectors import unit_length
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "speed"))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "speed"))
 from mixture import mixture
 
 

@@ -10,8 +10,8 @@ from sklearn.metrics import f1_score
 
 import sslecho
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "speed"))
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "quality"))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "speed"))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "quality"))
 import chartsias
 import grading_summary
 import label_efficiency_summary as efficiency

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "quality"))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "quality"))
 import phantom_difficulty as difficulty
 import phantom_supervised as supervised
 from phantom_difficulty import Frames

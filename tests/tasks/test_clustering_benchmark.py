@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "speed"))
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "quality"))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "speed"))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "quality"))
 import clustering
 import clustering_data
 import clustering_summary as summary

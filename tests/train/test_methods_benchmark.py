@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "quality"))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "quality"))
 import methods_summary as summary
 from methods_scores import Scored, balanced_accuracy, draws, few, neighbors_answers, probe
 

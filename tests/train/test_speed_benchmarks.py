@@ -15,7 +15,7 @@ from sslecho.data.writer import StoreWriter
 from sslecho.views.sector import Sectors
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS / "speed"))
+sys.path.append(str(BENCHMARKS / "speed"))
 import quality_curve  # noqa: E402
 import time_to_quality as benchmark  # noqa: E402
 from fan_store import make_store  # noqa: E402
