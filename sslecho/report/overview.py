@@ -61,6 +61,6 @@ def _figure(figure: Figure, *, main: bool) -> str:
     if figure.is_share:
         return bar(figure, main=main)
     ends = bounds(figure.low, figure.high)
-    value = f"{figure.value:,.0f}" if figure.value is not None and abs(figure.value) >= 100 else share(figure.value)
+    value = f"{figure.value:,.0f}" if figure.value is not None and abs(figure.value) >= 20 else share(figure.value)
     against = "" if figure.mark is None else f" · {figure.mark_name} {share(figure.mark)}"
     return f'<p class="number"><span>{text(figure.name)}</span><b>{value}</b><small>{text(ends + against)}</small></p>'

@@ -96,6 +96,25 @@ def test_other_classifiers_have_the_same_parts(tmp_path, command):
     assert "Of 100 steps the weights after step 60 were kept" in words
 
 
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        ({"n_propagated": 8, "precision": 0.75, "n_scored": 6}, "4 labels became 12; .75 of the new ones right"),
+        ({"n_propagated": 8, "precision": None, "n_scored": 0}, "nothing is known to score the new ones by"),
+        ({"n_propagated": 0, "precision": None, "n_scored": 6}, "4 labels reached no other clip: it abstained"),
+        ({"n_propagated": 0, "precision": None, "n_scored": 6}, "Of 6 clips whose label was held back none got one"),
+    ],
+)
+def test_what_a_propagation_is_said_to_have_done(tmp_path, figures, said):
+    result = {"n_labelled": 4, "abstained": 3, "coverage": 0.5, "classes": {HOSTILE: {"given": 4, "propagated": 8}}}
+    run = make_classifier(tmp_path)
+    write_json(run / "result.json", {**read_json(run / "result.json"), **result, **figures})
+    write_json(run / "run.json", {**read_json(run / "run.json"), "command": "propagate"})
+    walk = page_of(run, tmp_path)
+    assert said in walk.text
+    assert HOSTILE in walk.text
+
+
 def test_an_unfinished_run_is_said(tmp_path):
     run = make_classifier(tmp_path)
     write_json(run / "run.json", {**read_json(run / "run.json"), "state": "running"})

@@ -50,7 +50,7 @@ def _title(name: str, verdict: str) -> str:
 def _lede(run: Run, name: str, verdict: str) -> str:
     result = run.result
     learned = (
-        f"{name} trained a {result.get('backbone')} for {result.get('epochs')} epochs on "
+        f"{name} trained a {result.get('backbone')} for {counted(int(result.get('epochs') or 0), 'epoch')} on "
         f"{counted(int(result.get('n') or 0), 'clip')} of {counted(int(result.get('n_patients') or 0), run.unit)}."
     )
     if not verdict:

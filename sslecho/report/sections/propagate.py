@@ -24,26 +24,39 @@ def propagate(run: Run, room: Room) -> Chapter:
     given, spread = int(result["n_labelled"]), int(result["n_propagated"])
     found = [result.get(f"precision{end}") for end in ("", "_low", "_high")]
     title = f"{counted(given, 'label')} became {given + spread:,}"
-    title += ", nothing is known to score them by" if found[0] is None else f"; {share(found[0])} of the new ones right"
+    if not spread:
+        title = f"{counted(given, 'label')} reached no other {run.level}: it abstained everywhere"
+    elif found[0] is None:
+        title += ", and nothing is known to score the new ones by"
+    else:
+        title += f"; {share(found[0])} of the new ones right"
     parts = [_result_part(run), _coverage_part(run), _classes_part(run), *_worst_part(run, room)]
     return Chapter(
         kind="Propagation",
         title=title,
         lede=(
             f"It labeled {share(result.get('coverage'))} of the {run.level}s that had none and abstained on "
-            f"{int(result.get('abstained') or 0):,}. "
-            + (
-                "No label of other patients is known, so how right they are must be checked by hand."
-                if found[0] is None
-                else f"On {counted(int(result.get('n_scored') or 0), run.level)} whose label was held back, "
-                f"{with_interval(*found)} of the labels that it gave are right."
-            )
+            f"{int(result.get('abstained') or 0):,}. " + _how_right(run)
         ),
         facts=_facts(run),
         figures=_figures(result),
         warnings=warnings_of(run, *_audit_doubts(result)),
         parts=[part for part in parts if part is not None],
     )
+
+
+def _how_right(run: Run) -> str:
+    result = run.result
+    n = int(result.get("n_scored") or 0)
+    found = [result.get(f"precision{end}") for end in ("", "_low", "_high")]
+    if found[0] is not None:
+        return (
+            f"On {counted(n, run.level)} whose label was held back, {with_interval(*found)} of the labels that it gave "
+            "are right."
+        )
+    if n:
+        return f"Of {counted(n, run.level)} whose label was held back none got one, so nothing is scored."
+    return f"No label of other {run.unit}s is known, so how right they are must be checked by hand."
 
 
 def _figures(result: Mapping[str, Any]) -> list[Figure]:
