@@ -11,7 +11,7 @@ import torch
 from sslecho.api.explain_figures import Figures
 from sslecho.api.explain_hearts import hearts_of
 from sslecho.api.explain_items import Items, items_of
-from sslecho.api.explain_maps import mapped, patients_in_turn
+from sslecho.api.explain_maps import mapped, patients_in_turn, presentable
 from sslecho.api.explain_occlusion import named, occluded
 from sslecho.api.explain_readers import Places
 from sslecho.api.explain_settings import ExplainSettings
@@ -80,6 +80,7 @@ def explain(store: Store | Path | str, out: Path | str, *, overwrite: bool = Fal
     found = mapped(loaded.subject, items, chosen, places, seed=settings.seed)
     amount = shares(found.maps, found.correlation, chosen, items, places, loaded.subject, seed=settings.seed)
     figures = Figures(out, loaded.subject, items, places, before, unit=unit, split=settings.split, level=settings.level)
+    found = presentable(found, items, places, loaded.subject)
     figures.maps(found, shown=settings.shown)
     figures.occlusion(occlusion)
     figures.confusion(occlusion)

@@ -21,10 +21,10 @@ from sslecho.report.explain_maps import Shown, draw_maps
 from sslecho.report.explain_occlusion import Way, draw_occlusion
 from sslecho.report.explain_time import Course, draw_time
 from sslecho.rundir import write_atomic, write_text
+from sslecho.tasks.explain.hiding import hidden
 from sslecho.tasks.explain.over_time import effective_frames, shares_of_frames, without_each_frame
 from sslecho.tasks.explain.saliency import gradient
 from sslecho.tasks.explain.subject import MeanOfFrames, Subject
-from sslecho.tasks.explain.surroundings import NOBODY, draw_donors
 
 ERRORS = 12
 MOST_FRAMES = 16  # of a clip, in the figure over time
@@ -38,7 +38,7 @@ WAYS = (
 
 
 class Figures:
-    """Draws and writes the figures of one run.
+    """Draws and writes the figures of one run; what lies outside a sector is in none of them, for it may be a name.
 
     Args:
         before: what the classifier says of every item.
@@ -68,15 +68,14 @@ class Figures:
         for place in chosen.tolist():
             item, window = int(found.items[place]), self._items.windows[self._items.middle[found.items[place]]]
             middle = len(window) // 2
-            maps = {name: of[place, middle] for name, of in found.maps.items()}
-            sector = small(self._places.sector_of(int(window[middle])), self._subject) > 0.5
-            outside = self._places.shows_outside[int(self._items.clips[item])]
+            row, outside = int(window[middle]), self._places.shows_outside[int(self._items.clips[item])]
+            sector = small(self._places.sector_of(row), self._subject) > 0.5
             rows.append(
                 Shown(
-                    found.pictures[place, middle],
+                    hidden(found.pictures[place, middle], self._visible(row)),
                     None if outside else sector,
                     sector if outside else None,
-                    maps,
+                    {name: of[place, middle] for name, of in found.maps.items()},
                     *self._said(item),
                 )
             )
@@ -149,7 +148,8 @@ class Figures:
             effective.append(effective_frames(share))
             lengths.append(len(window))
             fall = without_each_frame(network, seen[0], int(said[0]), says=self._subject.probabilities)
-            picture = seen[0, int(share.argmax()), 0].cpu().numpy()
+            weighs_most = int(share.argmax())
+            picture = hidden(seen[0, weighs_most, 0].cpu().numpy(), self._visible(int(window[weighs_most])))
             courses.append(Course(*self._said(item), share, fall, picture))
         title = f"Which frames decide, in {len(courses)} clips"
         png = draw_time(courses, title=title, footer=self._footer(), stamp=self._stamp())
@@ -201,28 +201,26 @@ class Figures:
         return patients_in_turn(self._items.labels[found.items[:SLID]], seed=0)[:most]
 
     def _examples(self) -> list[tuple[str, np.ndarray]]:
-        """One frame in every way; of the first item that can be shown in all of them."""
+        """One frame as it is and covered; of the first item that can be covered."""
         for item in range(len(self._items)):
             row = int(self._items.windows[self._items.middle[item]][self._subject.n_frames // 2])
-            if self._places.pair(row) is not None or item == len(self._items) - 1:
-                break
-        rows = np.array([row])
-        frame = self._places.store.read(rows)[0]
-        examples = [("as it is", frame)]
-        if self._places.pair(row) is not None:
-            examples.append(("heart covered", self._places.covering("heart")(rows)[0]))
-            examples.append(("background covered", self._places.covering("background")(rows)[0]))
-        if self._places.shows_outside[int(self._items.clips[item])]:
-            examples.append(("outside: black", self._places.blanked(rows)[0]))
-            donors = draw_donors(self._items.labels, self._items.units, rng=np.random.default_rng(0))
-            for name, of in (("outside: same label", donors.alike), ("outside: another label", donors.unlike)):
-                if of[item] != NOBODY and (of != NOBODY).all():
-                    examples.append((name, self._places.with_surroundings(self._items, of)(rows)[0]))
-        return examples
+            if self._places.pair(row) is not None:
+                readers = [
+                    ("as it is", self._places.store.read),
+                    ("heart covered", self._places.covering("heart")),
+                    ("background covered", self._places.covering("background")),
+                ]
+                visible = self._places.visible(row)
+                return [(name, read(np.array([row]))[0] * visible) for name, read in readers]
+        return []
 
     def _picture(self, item: int) -> np.ndarray:
-        row = self._items.windows[self._items.middle[item]][self._subject.n_frames // 2]
-        return self._places.store.read(np.array([row]))[0].astype(np.float64) / 255
+        row = int(self._items.windows[self._items.middle[item]][self._subject.n_frames // 2])
+        return hidden(self._places.store.read(np.array([row]))[0].astype(np.float64) / 255, self._places.visible(row))
+
+    def _visible(self, row: int) -> np.ndarray:
+        """Of what the network sees, what a figure may show."""
+        return small(self._places.visible(row), self._subject) > 0.5
 
     def _said(self, item: int) -> tuple[str, str, float]:
         probabilities = self._before.probabilities[item]

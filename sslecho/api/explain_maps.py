@@ -1,6 +1,6 @@
 """Maps of some items by every method, of the network and of one with random weights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from sslecho.api.explain_readers import Places
 from sslecho.api.explain_shares import small
 from sslecho.models.encoder import height_width
 from sslecho.progress import track
+from sslecho.tasks.explain.hiding import coarsened
 from sslecho.tasks.explain.randomized import randomized, rank_correlation
 from sslecho.tasks.explain.saliency import MAPS
 from sslecho.tasks.explain.sliding import sliding
@@ -96,6 +97,17 @@ def mapped(subject: Subject, items: Items, chosen: Int64[np.ndarray, " k"], plac
         },
         {name: np.array(values) for name, values in correlation.items()},
     )
+
+
+def presentable(found: Mapped, items: Items, places: Places, subject: Subject) -> Mapped:
+    """The same with maps that may be shown: outside the sector they are coarse, for letters could be read from them."""
+    maps = {name: of.copy() for name, of in found.maps.items()}
+    for place, window in enumerate(items.windows[items.middle[found.items]]):
+        visible = small(places.visible(int(window[len(window) // 2])), subject) > 0.5
+        if not visible.all():
+            for of in maps.values():
+                of[place] = coarsened(of[place], visible)
+    return replace(found, maps=maps)
 
 
 def _slid(

@@ -42,6 +42,14 @@ class Places:
         mask = self.sector[int(self._clip_of_frame[row])]
         return np.ones(self.store.frame_shape, bool) if mask is None else mask
 
+    def visible(self, row: int) -> Bool[np.ndarray, "h w"]:
+        """What of a frame a figure may show: all of it where nothing outside a sector was stored, else the sector
+        alone; nothing where it isn't known."""
+        clip = int(self._clip_of_frame[row])
+        if self.sector[clip] is None and self.shows_outside[clip]:
+            return np.zeros(self.store.frame_shape, bool)
+        return self.sector_of(row) if self.shows_outside[clip] else np.ones(self.store.frame_shape, bool)
+
     def inside(self, row: int) -> Bool[np.ndarray, "h w"]:
         """All that doesn't count as outside the sector."""
         clip = int(self._clip_of_frame[row])
@@ -54,7 +62,8 @@ class Places:
         key = row if self.hearts.by_frame else int(self._clip_of_frame[row])
         if key not in self._pairs:
             sector = self.sector_of(row)
-            heart = self.hearts.of(row, sector)
+            # Without a sector names and scales would be taken for background.
+            heart = self.hearts.of(row, sector) if self.visible(row).any() else None
             pair = None if heart is None else pair_of(heart, sector)
             self._pairs[key] = None if pair is None else np.packbits(np.stack(pair).reshape(2, -1), axis=1)
         bits, shape = self._pairs[key], self.store.frame_shape

@@ -9,8 +9,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import sslecho
+from sslecho.api import explain_figures
 from sslecho.cli.app import app
 from sslecho.errors import InputError, NounError, SslechoError
+from sslecho.report.explain_occlusion import Way
 from sslecho.rundir import read_json
 
 PATIENTS = 24
@@ -38,8 +40,36 @@ def explained(work, name, out, **options):
     return scores, read_json(out / "result.json")
 
 
-def test_a_planted_mark_is_caught(work, tmp_path):
+@pytest.fixture
+def drawn(monkeypatch):
+    """Every picture that a figure is given."""
+    kept = []
+
+    def spied(name):
+        draw = getattr(explain_figures, name)
+
+        def drawing(shown, *more, **options):
+            for one in [*shown, *(more[0] if name == "draw_occlusion" else ())]:
+                if not isinstance(one, Way):
+                    kept.append((name, one[1] if isinstance(one, tuple) else one.picture))
+            return draw(shown, *more, **options)
+
+        monkeypatch.setattr(explain_figures, name, drawing)
+
+    for name in ("draw_maps", "draw_errors", "draw_time", "draw_occlusion"):
+        spied(name)
+    return kept
+
+
+def test_a_planted_mark_is_caught_and_no_figure_shows_it(work, tmp_path, drawn):
     scores, result = explained(work, "marked", tmp_path / "x")
+    assert {name for name, _ in drawn} >= {"draw_maps", "draw_time", "draw_occlusion"}
+    for _, picture in drawn:
+        edge = len(picture) // 8
+        assert picture[:edge, :edge].max() == 0  # where the mark is, or somebody's name
+        assert picture.max() > 0
+    with np.load(tmp_path / "x" / "maps.npz") as maps:
+        assert np.ptp(maps["gradient"][:, 0, :4, :4], axis=(1, 2)).max() == 0
     assert result["accused"] is True
     assert result["accuracy"] > 0.9
     assert result["exchange_drop"] > 0.8

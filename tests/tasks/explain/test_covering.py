@@ -6,6 +6,7 @@ import torch
 from moving_fan import fan_mask
 from torch import nn
 
+from sslecho.tasks.explain.hiding import coarsened, hidden
 from sslecho.tasks.explain.masks import box, central, covered, pair_of
 from sslecho.tasks.explain.over_time import effective_frames, shares_of_frames, without_each_frame
 from sslecho.tasks.explain.sliding import places, sliding
@@ -144,3 +145,18 @@ def test_over_time_a_frame_that_decides_stands_out():
     assert effective_frames(np.full(4, 0.25)) == pytest.approx(4.0)
     assert effective_frames(shares) == pytest.approx(np.exp(-(0.25 * np.log(0.25) + 0.75 * np.log(0.75))))
     assert shares_of_frames(np.zeros((4, 2, 2))).tolist() == [0.25] * 4
+
+
+def test_outside_pictures_are_black_and_maps_have_blocks_that_keep_their_sums():
+    rng = np.random.default_rng(0)
+    picture, visible = rng.random((60, 80)), SECTOR
+    assert (hidden(picture, visible)[~visible] == 0).all()
+    assert (hidden(picture, visible)[visible] == picture[visible]).all()
+    maps = rng.random((2, 60, 80)).astype(np.float32)
+    found = coarsened(maps, visible)
+    assert (found[:, visible] == maps[:, visible]).all()
+    assert found[:, ~visible].sum(1) == pytest.approx(maps[:, ~visible].sum(1), rel=1e-5)
+    corner = found[0, :7, :7]  # a twelfth of 80 pixels, rounded up
+    assert np.ptp(corner) == 0
+    assert corner[0, 0] == pytest.approx(maps[0, :7, :7].mean(), rel=1e-5)
+    assert (coarsened(maps, np.ones((60, 80), bool)) == maps).all()
