@@ -54,6 +54,8 @@ def test_shares_of_structures_are_named_and_the_covered_heart_is_the_truths(phan
     result = read_json(tmp_path / "x" / "result.json")
     assert result["heart"] == "the heart of the truth"
     assert result["heart_n"] == result["n"]
+    assert result["accuracy_background"] != result["accuracy"]  # or the next line would say less
+    assert result["heart_minus_background"] == pytest.approx(result["accuracy_background"] - result["accuracy_heart"])
     structures = result["saliency"]["gradient"]["structures"]
     assert {"lv", "myocardium", "surroundings"} <= set(structures)
     assert sum(row["share_area"] * row["share_n"] for row in structures.values()) < 3
