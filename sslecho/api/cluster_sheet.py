@@ -18,6 +18,7 @@ from jaxtyping import Int64, UInt8
 from PIL import Image
 
 from sslecho.data.sheet import PAPER, SheetRow, labeled_sheet
+from sslecho.data.shown import standing_for
 from sslecho.data.store import Store
 from sslecho.embed.embeddings import Embeddings
 from sslecho.metrics.labels import encode_groups
@@ -62,7 +63,7 @@ def write_sheets(
         write_text(written[-1], _csv(exemplars, item_names(items, level), k=c.k))
         if store is None:
             continue
-        pictures = _pictures(items, store, level)
+        pictures = standing_for(store, items.rows["row"].to_numpy().astype(np.int64), level=level)
         for page, start in enumerate(range(0, len(exemplars), ROWS_A_SHEET)):
             some = exemplars[start : start + ROWS_A_SHEET]
             written.append(folder / (f"sheet_{c.k}_{page + 1}.png" if page else f"sheet_{c.k}.png"))
@@ -120,13 +121,3 @@ def _cells(
             cells[place] = 0
             cells[place, top : top + picture.height, left : left + picture.width] = np.asarray(picture)
     return cells
-
-
-def _pictures(items: Embeddings, store: Store, level: str) -> Int64[np.ndarray, " n"]:
-    """The store's row that stands for each item."""
-    rows = items.rows["row"].to_numpy().astype(np.int64)
-    if level == "frame":
-        return rows
-    clip = store.clip_of_frame[rows]
-    first, n_frames = (store.clips[name].to_numpy() for name in ("first_frame", "n_frames"))
-    return (first[clip] + n_frames[clip] // 2).astype(np.int64)

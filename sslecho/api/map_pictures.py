@@ -1,26 +1,15 @@
 """The frames that a map shows on hover: of some points, small, and only those that show nothing but the sector."""
 
-from collections.abc import Sequence
-
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Int64
 
+from sslecho.data.shown import may_be_shown, standing_for
 from sslecho.data.store import Store
 from sslecho.report.thumbnails import jpeg
 
 SIDE = 112  # pixels of a picture's longer side
 QUALITY = 72
 AT_ONCE = 256
-SECTOR_ONLY = ("mask", "whole")  # blank outside the sector, or nothing is outside
-
-
-def frame_rows(store: Store, rows: Int64[np.ndarray, " n"], *, level: str) -> Int64[np.ndarray, " n"]:
-    """The frame that stands for each point: itself, or the middle one of its clip."""
-    if level == "frame":
-        return rows
-    n_frames = store.clips["n_frames"].to_numpy().astype(np.int64)
-    clips = store.clip_of_frame[rows]
-    return (np.cumsum(n_frames) - n_frames)[clips] + n_frames[clips] // 2
 
 
 def pictures(
@@ -28,21 +17,17 @@ def pictures(
 ) -> tuple[dict[int, bytes], int]:
     """JPEGs by point, of at most so many points, drawn at random; and how many points may not be shown.
 
-    A clip whose sector was not cut out, or that has what looks like text inside it, may hold a name and is not shown.
+    Clips that may hold a name are not shown (`may_be_shown`).
     """
     clips = store.clip_of_frame[rows]
-    allowed = _allowed(store.column("sector")[clips].tolist(), store.column("text_inside")[clips].tolist())
+    allowed = may_be_shown(store)[clips]
     points = np.flatnonzero(allowed)
     if len(points) > most:
         points = np.sort(np.random.default_rng(seed).choice(points, most, replace=False))
-    of_point = frame_rows(store, rows, level=level)
+    of_point = standing_for(store, rows, level=level)
     found: dict[int, bytes] = {}
     for start in range(0, len(points), AT_ONCE):
         some = points[start : start + AT_ONCE]
         for point, frame in zip(some.tolist(), store.read(of_point[some]), strict=True):
             found[point] = jpeg(frame, side=SIDE, quality=QUALITY)
     return found, int((~allowed).sum())
-
-
-def _allowed(sectors: Sequence[str | None], texts: Sequence[bool | None]) -> Bool[np.ndarray, " n"]:
-    return np.array([s in SECTOR_ONLY and not t for s, t in zip(sectors, texts, strict=True)], dtype=bool)

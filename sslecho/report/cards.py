@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Int64
 
+from sslecho.data.shown import may_be_shown, standing_for
 from sslecho.report.cluster_run import ClusterRun
 from sslecho.report.thumbnails import jpeg_address
-from sslecho.report.worst import picture_rows
 
 MOST_FRAMES = 12
 FRAME_SIDE = 132  # pixels in the page
@@ -79,9 +79,10 @@ def add_thumbnails(run: ClusterRun, cards: list[Card], *, most_bytes: int = MOST
     if run.store is None:
         return
     rows = np.array(run.column("row"), dtype=np.int64)
-    pictures = picture_rows(run.store, rows, level=run.level)
+    pictures = standing_for(run.store, rows, level=run.level)
+    allowed = may_be_shown(run.store)[run.store.clip_of_frame[rows]]
     for place in range(MOST_FRAMES):
-        turn = [card for card in cards if place < len(card.rows)]
+        turn = [card for card in cards if place < len(card.rows) and allowed[card.rows[place]]]
         for start in range(0, len(turn), 64):
             part = turn[start : start + 64]
             frames = run.store.read(np.array([pictures[card.rows[place]] for card in part], dtype=np.int64))

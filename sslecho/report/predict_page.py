@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sslecho.data.shown import may_be_shown
 from sslecho.data.store import Store
 from sslecho.report.markup import counted, document, section, text
 from sslecho.report.thumbnails import jpeg_address
@@ -78,6 +79,7 @@ def _table(rows: Sequence[Mapping[str, Any]], store: Store) -> str:
     of_clip = store.clips.select(["clip_id", "first_frame", "n_frames"]).to_pylist()
     spans = {clip["clip_id"]: (clip["first_frame"], clip["n_frames"]) for clip in of_clip}
     named, graded = "prediction" in rows[0], "grade" in rows[0]
+    allowed = dict(zip(store.column("clip_id").tolist(), may_be_shown(store).tolist(), strict=True))
     heads = ["", "clip", *(["view", "confidence", "set", "left to a person"] if named else [])]
     heads += ["grade"] if graded else []
     lines = []
@@ -85,10 +87,13 @@ def _table(rows: Sequence[Mapping[str, Any]], store: Store) -> str:
         first, n = spans[row["clip_id"]]
         index = row.get("frame_index")
         at = first + n // 2 if index is None else row["row"]
-        picture = jpeg_address(store.read(np.array([at]))[0], side=SIDE)
+        picture = "not shown: it may hold a name"
+        if allowed[row["clip_id"]]:
+            address = jpeg_address(store.read(np.array([at]))[0], side=SIDE)
+            picture = f'<img src="{address}" alt="a frame of the clip">'
         which = counted(n, "frame") if index is None else f"frame {index}"
         where = f"<code>{text(row['clip_id'])}</code><br>{which}"
-        cells = [f'<img src="{picture}" alt="a frame of the clip">', where]
+        cells = [picture, where]
         if named:
             held = row.get("set")
             known = "–" if held is None else ", ".join(held) or "none is likely enough"

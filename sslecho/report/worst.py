@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int64
 
-from sslecho.data.store import Store
+from sslecho.data.shown import may_be_shown, standing_for
 from sslecho.errors import SslechoError
 from sslecho.report.markup import text
 from sslecho.report.run_folder import Run
@@ -41,7 +40,10 @@ def chosen(order: Sequence[int], units: np.ndarray, *, most: int = MOST, each: i
 
 
 def sheet(run: Run, wrong: Sequence[Wrong], *, most_bytes: int) -> str:
-    """A grid of pictures with what was said of each; words alone where the store is gone or the page is full."""
+    """A grid of pictures with what was said of each.
+
+    Words alone where the store is gone, the page is full, or a picture may hold a name.
+    """
     pictures = _pictures(run, [one.item for one in wrong])
     shown = []
     for one, frame in zip(wrong, pictures, strict=True):
@@ -55,15 +57,6 @@ def sheet(run: Run, wrong: Sequence[Wrong], *, most_bytes: int) -> str:
     return f'<div class="errors">{"".join(shown)}</div>'
 
 
-def picture_rows(store: Store, rows: Int64[np.ndarray, " n"], *, level: str) -> Int64[np.ndarray, " n"]:
-    """The store's row that stands for each item: the frame itself, or the middle one of the clip."""
-    if level == "frame":
-        return rows
-    clip = store.clip_of_frame[rows]
-    first, n_frames = (store.clips[name].to_numpy() for name in ("first_frame", "n_frames"))
-    return (first[clip] + n_frames[clip] // 2).astype(np.int64)
-
-
 def _pictures(run: Run, items: list[int]) -> list[np.ndarray | None]:
     store = run.store
     if store is None or not items:
@@ -71,7 +64,10 @@ def _pictures(run: Run, items: list[int]) -> list[np.ndarray | None]:
     rows = run.column("row")[items]
     if any(row is None for row in rows):
         return [None] * len(items)
+    rows = rows.astype(np.int64)
     try:
-        return list(store.read(picture_rows(store, rows.astype(np.int64), level=run.level)))
+        frames = store.read(standing_for(store, rows, level=run.level))
+        allowed = may_be_shown(store)[store.clip_of_frame[rows]]
+        return [frame if shown else None for frame, shown in zip(frames, allowed, strict=True)]
     except (IndexError, SslechoError):
         return [None] * len(items)

@@ -23,13 +23,17 @@ def figures(name: str, value: float | None, half: float | None = 0.25) -> dict[s
     return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
-def make_classifier(folder: Path, *, classes: tuple[str, str] = ("plax", "a4c"), **result: Any) -> Path:
+def make_classifier(
+    folder: Path, *, classes: tuple[str, str] = ("plax", "a4c"), sector: str = "mask", text: bool = False, **result: Any
+) -> Path:
     """Write `store` and `probe` into `folder`; returns the latter. Of 6 test clips of 3 patients one is wrong."""
     store = draw_store(folder / "store", patients=PATIENTS, clips=2, frames=2)
     splits = ["test" if patient % 3 == 2 else "train" for patient in range(PATIENTS)]
-    clips = store.clips.set_column(
-        store.clips.column_names.index("split"), "split", pa.array([name for name in splits for _ in range(2)])
-    )
+    of_clip = {"split": [name for name in splits for _ in range(2)]}
+    of_clip |= {"sector": [sector] * 2 * PATIENTS, "text_inside": [text] * 2 * PATIENTS}
+    clips = store.clips
+    for column, values in of_clip.items():
+        clips = clips.set_column(clips.column_names.index(column), column, pa.array(values))
     store = store.with_tables(clips=clips)
     run = folder / "probe"
     run.mkdir()

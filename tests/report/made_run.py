@@ -48,6 +48,7 @@ def make_run(
     baselines: dict[str, Any] | None = None,
     unit: str = "patient",
     level: str = "clip",
+    sector: str = "mask",
 ) -> Path:
     """Write `store`, `emb`, `enc` and `clusters` into `folder`; returns the last. No classes: nothing is labeled."""
     rng = np.random.default_rng(0)
@@ -58,7 +59,7 @@ def make_run(
             label = classes[number % len(classes)] if classes else None
             split = "test" if patient >= 4 else "train"
             about = {"clip_id": f"c{patient}-{number}", "patient_id": f"p{patient}", "label": label, "split": split}
-            writer.add_clip(rng.integers(0, 256, (2, 32, 32), dtype=np.uint8), about)
+            writer.add_clip(rng.integers(0, 256, (2, 32, 32), dtype=np.uint8), {**about, "sector": sector})
             for frame in range(2):
                 rows.append({"row": len(rows), "frame_index": frame, "unit_id": f"p{patient}", **about})
     store = writer.commit()

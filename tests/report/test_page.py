@@ -220,6 +220,14 @@ def test_frames_stop_where_the_page_is_full(tmp_path):
     assert sum(len(thumbnail.address) for card in cards for thumbnail in card.thumbnails) <= 8000
 
 
+@pytest.mark.parametrize(("sector", "shown"), [("mask", True), ("whole", True), ("off", False)])
+def test_frames_that_may_hold_a_name_are_not_on_the_page(tmp_path, sector, shown):
+    run = ClusterRun.read(make_run(tmp_path, sector=sector))
+    cards = cards_of(run, 4)
+    add_thumbnails(run, cards)
+    assert any(card.thumbnails for card in cards) is shown
+
+
 def test_wrong_folders_and_files(tmp_path):
     run = make_run(tmp_path)
     with pytest.raises(NounError, match="holds no sslecho run, nor do the folders in it"):

@@ -56,6 +56,13 @@ def test_a_classifier_s_page(tmp_path):
     assert pictures[0].startswith("data:image/jpeg")
 
 
+@pytest.mark.parametrize("how", [{"sector": "off"}, {"text": True}])
+def test_an_error_whose_picture_may_hold_a_name_is_told_in_words(tmp_path, how):
+    walk = page_of(make_classifier(tmp_path, **how), tmp_path)
+    assert "img" not in walk.tags
+    assert "plax called a4c confidence .90" in walk.text
+
+
 def test_labels_are_inert_wherever_they_stand(tmp_path):
     walk = page_of(make_classifier(tmp_path, classes=(HOSTILE, "a4c")), tmp_path)
     assert "script" not in walk.tags
